@@ -24,20 +24,20 @@ const table = {
   credential_expiring: [
     401,
     40101,
-    'The caller’s own credential ends in less than 30 seconds.',
+    "The caller's own credential ends in less than 30 seconds.",
     'Renew it, then ask again.',
   ],
   beyond_grant: [
     403,
     40300,
-    'The request asks for more than the caller’s grants allow.',
+    "The request asks for more than the caller's grants allow.",
     'Ask for less, or have the operator extend the grant.',
   ],
   client_id_mismatch: [
     403,
     40102,
     'The caller may not use this clientId.',
-    'Leave clientId out, or ask for the caller’s own.',
+    "Leave clientId out, or ask for the caller's own.",
   ],
   no_grant: [
     403,
@@ -76,11 +76,10 @@ const table = {
   internal: [500, 50000, 'Something failed on our side.', 'Give the request id to the operator.'],
   provider_failed: [502, 50000, 'The provider refused or garbled the request.', 'Give the request id to the operator.'],
   overloaded: [503, 50003, 'The service is busy.', 'Wait for the seconds in Retry-After.'],
-  shutting_down: [503, 50003, 'This replica is stopping.', 'Ask again; another one answers.'],
   identity_unavailable: [
     503,
     50003,
-    'The caller’s identity cannot be checked at the moment.',
+    "The caller's identity cannot be checked at the moment.",
     'Wait for the seconds in Retry-After.',
   ],
   audit_unavailable: [
@@ -109,6 +108,8 @@ export interface Refusal {
   readonly reason: Reason
   readonly message: string
   readonly detail: string | undefined
+  /** What was asked, where that is known; for the audit only. */
+  readonly ask?: object
 }
 
 /** `message` names the field, the rule and the mend where the table’s sentence cannot; it never holds a credential. */

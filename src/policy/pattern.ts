@@ -29,7 +29,8 @@ export function parsePattern(source: string): Pattern | string {
     do alternatives.push(sequence())
     while (source[at++] === '|')
   } catch (error) {
-    return error instanceof SyntaxError ? error.message : String(error)
+    if (error instanceof SyntaxError) return error.message
+    throw error
   }
   const lengths = alternatives.map((atoms) => atoms.reduce((sum, atom) => sum + atom.max, 0))
   const maxLength = Math.max(...lengths)
@@ -80,8 +81,9 @@ export function parsePattern(source: string): Pattern | string {
     if (source[at] === '^') throw new SyntaxError('has a negated class; list what is allowed instead')
     while (source[at] !== ']') {
       const from = classItem()
-      const to = source[at] === '-' && source[at + 1] !== ']' && from.size === 1 ? (at++, classItem()) : undefined
-      for (const char of to === undefined ? from : range(`${[...from][0]}-${[...to][0]}`)) chars.add(char)
+      const isRange = source[at] === '-' && source[at + 1] !== ']'
+      if (isRange) at++
+      for (const char of isRange ? between(from, classItem()) : from) chars.add(char)
     }
     at++
     if (chars.size === 0) throw new SyntaxError('has an empty class')
@@ -97,7 +99,10 @@ export function parsePattern(source: string): Pattern | string {
   }
 
   function bounds(): { min: number; max: number } {
-    if (source[at] === '?') return at++, { min: 0, max: 1 }
+    if (source[at] === '?') {
+      at++
+      return { min: 0, max: 1 }
+    }
     if (source[at] === '*' || source[at] === '+')
       throw new SyntaxError(`has an unbounded "${source[at]}"; write a bound, such as {1,64}`)
     if (source[at] !== '{') return { min: 1, max: 1 }
@@ -109,6 +114,12 @@ export function parsePattern(source: string): Pattern | string {
     if (max < min || max === 0) throw new SyntaxError(`has the bound ${text}, which cannot be met`)
     return { min, max }
   }
+}
+
+function between(from: ReadonlySet<string>, to: ReadonlySet<string>): Set<string> {
+  if (from.size > 1 || to.size > 1)
+    throw new SyntaxError('has a range that begins or ends with a class such as \\d; put the - at the end')
+  return range([...from, '-', ...to].join(''))
 }
 
 function range(text: string): Set<string> {

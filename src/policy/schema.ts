@@ -18,11 +18,8 @@ const JwtIssuer = Type.Object(
     jwksFile: Type.Optional(text('path of the key set, relative to this file')),
     audience: Type.Array(text('one of these must stand in aud'), { minItems: 1 }),
     algorithms: Type.Array(
-      Type.Union(
-        ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'].map((name) =>
-          Type.Literal(name),
-        ),
-      ),
+      // Asymmetric only: whoever can verify a symmetric signature can also forge it (RFC 8725, section 3.2).
+      Type.Enum(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']),
       { minItems: 1 },
     ),
     header: Type.Optional(
@@ -81,7 +78,7 @@ const Var = Type.Object(
   {
     from: Type.Unsafe<string | string[]>({ anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] }),
     match: Type.Optional(text('pattern of the whole value')),
-    type: Type.Optional(Type.Union([Type.Literal('string'), Type.Literal('set'), Type.Literal('uint32')])),
+    type: Type.Optional(Type.Enum(['string', 'set', 'uint32'])),
     values: Type.Optional(Type.Array(text('member'), { minItems: 1 })),
     min: Type.Optional(Type.Integer()),
     max: Type.Optional(Type.Integer()),
@@ -108,6 +105,7 @@ export const policySchema = (providerSchemas: Readonly<Record<string, Type.TSche
             id,
             when: Type.Optional(When),
             note: Type.Optional(Type.String()),
+            iKnow: Type.Optional(Type.Enum(['full-access'], { description: 'allows a right to everything' })),
             ttl: Type.Optional(Type.Object({ default: Type.Optional(duration), max: Type.Optional(duration) }, closed)),
             ...Object.fromEntries(
               Object.entries(providerSchemas).map(([name, schema]) => [name, Type.Optional(schema)]),
@@ -127,6 +125,7 @@ export interface GrantDocument {
   id: string
   when?: Record<string, unknown>
   ttl?: { default?: string; max?: string }
+  iKnow?: 'full-access'
   [provider: string]: unknown
 }
 export interface PolicyDocument {

@@ -19,6 +19,8 @@ export interface CallerVar extends VarBase {
   readonly type: 'string' | 'set' | 'uint32'
   /** The value, or undefined where it is missing, of another type or outside the pattern; never a default. */
   read(caller: Caller): VarValue | undefined
+  /** Whether the value can be this one; of a set, whether it can have this member. */
+  accepts(value: unknown): boolean
 }
 
 /** The part of an asked name that the caller chooses. */
@@ -29,20 +31,16 @@ export interface AskVar extends VarBase {
 }
 
 export type Var = CallerVar | AskVar
-export type Vars = ReadonlyMap<string, Var>
+/** Undefined where a var has a fault of its own: whoever uses it says nothing more. */
+export type Vars = ReadonlyMap<string, Var | undefined>
 
 const digits: ReadonlySet<string> = new Set('0123456789')
 const isUint32 = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffff_ffff
 
-/** Checks and compiles `vars:`; a var with a fault is left out, so that only its own fault is reported. */
+/** Checks and compiles `vars:`. */
 export function compileVars(documents: Readonly<Record<string, VarDocument>>, report: Report): Vars {
-  const vars = new Map<string, Var>()
-  for (const [name, document] of Object.entries(documents)) {
-    const compiled = compileVar(name, document, report)
-    if (compiled !== undefined) vars.set(name, compiled)
-  }
-  return vars
+  return new Map(Object.entries(documents).map(([name, document]) => [name, compileVar(name, document, report)]))
 }
 
 function compileVar(name: string, document: VarDocument, report: Report): Var | undefined {
@@ -67,7 +65,7 @@ function compileVar(name: string, document: VarDocument, report: Report): Var | 
     return report.fault(
       path,
       'has bounds outside 1 to 4294967295',
-      'Note that 0 means "any user" to Agora; grant it by `uid: any`',
+      'Note that vendors read 0 as "any": a grant has to say that in a word of its own',
     )
   const inBounds = (value: unknown): value is number => isUint32(value) && value >= min && value <= max
   if (document.from === 'ask') {
@@ -91,18 +89,22 @@ function compileVar(name: string, document: VarDocument, report: Report): Var | 
   const values = document.values === undefined ? undefined : new Set(document.values)
   const isMember = (item: unknown): item is string =>
     typeof item === 'string' && (values?.has(item) ?? true) && (pattern?.matches(item) ?? isPlain(item))
-  const typed: Record<CallerVar['type'], (value: unknown) => VarValue | undefined> = {
-    string: (value) => (typeof value === 'string' && pattern?.matches(value) === true ? value : undefined),
-    // A string is never read as a set: "ghost".includes("host") is true. Unknown members are dropped, they can only fail to match.
-    set: (value) => (Array.isArray(value) ? value.filter(isMember) : undefined),
-    uint32: (value) => (inBounds(value) ? value : undefined),
+  const accepts = {
+    string: (value: unknown): value is string => typeof value === 'string' && pattern?.matches(value) === true,
+    set: isMember,
+    uint32: inBounds,
+  }[type]
+  const read = (value: unknown): VarValue | undefined => {
+    if (type !== 'set') return accepts(value) ? value : undefined
+    // A string is never read as a set: "ghost".includes("host") is true. Unknown members are dropped: no condition can ask for one.
+    return Array.isArray(value) ? value.filter(isMember) : undefined
   }
-  const read = typed[type]
   return {
     name,
     from: 'caller',
     type,
     alphabet: pattern?.alphabet ?? digits,
+    accepts,
     read: claim.length === 0 ? (caller) => read(caller.subject) : (caller) => read(claimAt(caller.claims, claim)),
   }
 }
