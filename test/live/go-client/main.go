@@ -1,0 +1,40 @@
+// A NATS client in Go for nats-static.test.ts: connects by NATS_URL, makes one round trip, prints what came of it.
+// The URL holds the token, so it is no argument: ps would show it.
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+func main() {
+	rtt, err := roundTrip(os.Getenv("NATS_URL"))
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println("connected", rtt)
+}
+
+func roundTrip(url string) (time.Duration, error) {
+	nc, err := nats.Connect(url)
+	if err != nil {
+		return 0, err
+	}
+	defer nc.Close()
+	sub, err := nc.SubscribeSync(nats.NewInbox())
+	if err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	if err := nc.Publish(sub.Subject, []byte("hello")); err != nil {
+		return 0, err
+	}
+	if _, err := sub.NextMsg(5 * time.Second); err != nil {
+		return 0, err
+	}
+	return time.Since(start), nil
+}
