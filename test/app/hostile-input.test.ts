@@ -124,7 +124,7 @@ describe('a form', () => {
     const payload = `{"capability":${'{"a":'.repeat(9000)}1${'}'.repeat(9000)}}`
     const started = performance.now()
     expectRefusal(await send('/api/ably-token', payload), 'invalid_request')
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(performance.now() - started).toBeLessThan(5000)
   })
 })
 
@@ -186,7 +186,7 @@ describe('size', () => {
       await send('/api/ably-token', JSON.stringify({ capability: { [long]: ['publish'] } })),
       'invalid_request',
     )
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(performance.now() - started).toBeLessThan(5000)
   })
 })
 

@@ -161,7 +161,7 @@ describe('a file that is not YAML', () => {
     expect(faultsOf(`${bomb.join('')}grants: *h\n`)).toMatchObject([
       { path: 'file', rule: expect.stringContaining('alias') },
     ])
-    expect(performance.now() - from).toBeLessThan(1000)
+    expect(performance.now() - from).toBeLessThan(5000)
   })
 
   it('that speaks of what is not there is refused', () => {
