@@ -39,6 +39,7 @@ const statusTexts: Readonly<Record<string, string>> = {
   413: 'Too large.',
   414: 'Too long.',
   415: 'Not understood.',
+  422: 'Understood, but it cannot be made.',
   429: 'Later; Retry-After says when.',
   431: 'Headers too large.',
   500: 'Our fault.',
