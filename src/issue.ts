@@ -11,6 +11,8 @@ export interface IssueDeps {
   readonly audit: Audit
   /** Unix milliseconds. */
   readonly now: () => number
+  /** Undefined for a caller who has not been revoked. */
+  readonly refuseRevoked: (caller: Caller) => Refusal | undefined
 }
 
 export interface IssueRequest {
@@ -25,7 +27,7 @@ export interface IssueRequest {
 
 /** The caller asks, policy decides, the provider mints. A provider that is not configured is undefined. */
 export async function issue<Ask extends AskBase, Offer, Rights extends object, Credential>(
-  { audit, now }: IssueDeps,
+  { audit, now, refuseRevoked }: IssueDeps,
   provider: Provider<Ask, Offer, Rights, Credential> | undefined,
   { caller, policy, input, requestId, address }: IssueRequest,
 ): Promise<Minted<Credential> | Refusal> {
@@ -37,17 +39,19 @@ export async function issue<Ask extends AskBase, Offer, Rights extends object, C
   const ask = entitlement.parseAsk(input)
   if (isRefusal(ask)) return ask
 
-  // 3. What may the caller have? Ask ∩ grants, or a refusal.
+  // 3. What may the caller have? Nothing, once he is revoked; else ask ∩ grants, or a refusal.
+  const revoked = refuseRevoked(caller)
+  if (revoked !== undefined) return { ...revoked, ask }
   const decision = decide(policy.compiled, entitlement, { caller, ask, nowMs: now() })
   if (isRefusal(decision)) return { ...decision, ask }
-  const { rights, grantIds } = decision
+  const { rights, grantIds, grounds } = decision
 
   // 4. Mint, from the rights and nothing else.
-  const minted = await provider.mint(rights)
+  const minted = await provider.mint(rights, grounds)
   if (isRefusal(minted)) return minted
 
   // 5. Decode what was minted, and hold it against the rights.
-  const overreach = provider.findOverreach(minted, rights)
+  const overreach = provider.findOverreach(minted, rights, grounds)
   if (overreach !== undefined) return refusal('provider_failed', undefined, `overreach: ${overreach}`)
 
   // 6. Record it. What cannot be recorded is not issued.

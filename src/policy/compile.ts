@@ -8,7 +8,7 @@ import { createReport, type Fault, isFatal, type Report } from './faults.ts'
 import type { CallersDocument, GrantDocument, PolicyDocument } from './schema.ts'
 import { toSeconds } from './schema.ts'
 import { createScope, type ReadVar } from './scope.ts'
-import { compileVars, type Vars } from './vars.ts'
+import { type CallerVar, compileVars, type Vars } from './vars.ts'
 import { compileWhen, countSources, type When, type WhenContext } from './when.ts'
 
 /** Any provider’s entitlement; what is inside stays between the provider and itself. */
@@ -16,6 +16,8 @@ import { compileWhen, countSources, type When, type WhenContext } from './when.t
 export type AnyEntitlement = Entitlement<any, any, any>
 
 export interface CompiledGrant extends Rule {
+  /** The caller’s values that its conditions and its offer read. */
+  readonly vars: readonly CallerVar[]
   readonly ttl: { readonly defaultMs: number; readonly maxMs: number } | undefined
   fill(read: ReadVar): unknown
 }
@@ -23,6 +25,8 @@ export interface CompiledGrant extends Rule {
 export interface CompiledPolicy {
   readonly callers: CallersDocument
   readonly deny: readonly Rule[]
+  /** The caller’s values that the deny rules read. */
+  readonly denyVars: readonly CallerVar[]
   /** By provider, in file order. */
   readonly grants: ReadonlyMap<string, readonly CompiledGrant[]>
   /** Whether any grant is for callers without a credential. */
@@ -67,37 +71,45 @@ function compileDocument(document: PolicyDocument, input: CompileInput, report: 
     if (given.length === 0)
       report.fault(path, 'gives nothing', `Add one of: ${input.entitlements.map(({ name }) => name).join(', ')}`)
     for (const entitlement of given) {
+      const usedByOffer = new Set(Object.keys(grant.when ?? {}))
       const scope = createScope(`${path}.${entitlement.name}`, {
         vars,
         report,
-        used: usedHere,
+        used: usedByOffer,
         hasTtl: grant.ttl !== undefined,
+        hasWhen: Object.keys(grant.when ?? {}).length > 0,
         fullAccess: grant.iKnow === 'full-access',
       })
       const offer = entitlement.compileGrant(grant[entitlement.name], scope)
+      for (const name of usedByOffer) usedHere.add(name)
       if (offer === undefined) continue
       const ttl = offer.endless ? undefined : compileTtl(grant, path, entitlement, report)
-      grants.get(entitlement.name)?.push({ id: grant.id, when, ttl, fill: offer.fill })
+      grants
+        .get(entitlement.name)
+        ?.push({ id: grant.id, when, vars: callerVars(usedByOffer, vars), ttl, fill: offer.fill })
     }
     checkSource(usedHere, when, path, { vars, callers, report })
     for (const name of usedHere) used.add(name)
   }
+  const usedByDeny = new Set((document.deny ?? []).flatMap(({ when }) => Object.keys(when)))
   const deny = (document.deny ?? []).map(({ id, when, note }, index): Rule => {
     const compiled = compileWhen(when, `deny[${index}].when`, context)
     if (Object.keys(when).length === 0)
       report.fault(`deny[${index}].when`, 'is empty, which would deny everybody', 'Say whom it denies')
-    for (const name of Object.keys(when)) used.add(name)
     return { id, when: compiled, ...(note === undefined ? {} : { note }) }
   })
   for (const [name, variable] of vars)
-    if (variable !== undefined && !used.has(name))
+    if (variable !== undefined && !used.has(name) && !usedByDeny.has(name))
       report.fault(`vars.${name}`, 'is not used', 'Remove it, or correct the name where it should be used')
   const all = [...grants.values()].flat()
   const allowsAnonymous = all.some(({ when }) => when.kinds?.has('anonymous') === true)
   if (countSources(callers) === 0 && !allowsAnonymous && !all.some(({ when }) => when.kinds?.has('sandbox') === true))
     report.fault('callers', 'identifies nobody, and no grant is for anonymous callers', 'Add jwt, apiKeys or gateway')
-  return { callers, deny, grants, allowsAnonymous }
+  return { callers, deny, denyVars: callerVars(usedByDeny, vars), grants, allowsAnonymous }
 }
+
+const callerVars = (names: ReadonlySet<string>, vars: Vars): readonly CallerVar[] =>
+  [...names].map((name) => vars.get(name)).filter((variable) => variable?.from === 'caller')
 
 function checkIds(rules: readonly { id: string }[], report: Report): void {
   const ids = rules.map(({ id }) => id)

@@ -3,7 +3,8 @@
 import { isRefusal, type Refusal, refusal } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { AskBase, Entitlement, Granted, Offered } from '../providers/provider.ts'
-import type { CompiledPolicy } from './compile.ts'
+import { type Basis, basisOf } from './basis.ts'
+import type { CompiledGrant, CompiledPolicy } from './compile.ts'
 import type { ReadVar } from './template.ts'
 import type { CallerVar, VarValue } from './vars.ts'
 import { firstUnmet, isDenied, type When } from './when.ts'
@@ -17,6 +18,13 @@ export interface Rule {
 export interface Decision<Rights> {
   readonly rights: Granted<Rights>
   readonly grantIds: readonly string[]
+  readonly grounds: Grounds
+}
+
+/** For a token that is only a reference: whoever is shown it decides again (decide-again.ts). */
+export interface Grounds {
+  readonly policy: CompiledPolicy
+  basis(): Basis
 }
 
 /** Below this the caller’s own credential is too short-lived to derive anything from it. */
@@ -34,7 +42,25 @@ export function decide<Ask extends AskBase, Offer, Rights extends object>(
   entitlement: Entitlement<Ask, Offer, Rights>,
   { caller, ask, nowMs, trace }: { caller: Caller; ask: Ask; nowMs: number; trace?: Trace },
 ): Decision<Rights> | Refusal {
-  const read = readerOf(caller)
+  const grants = policy.grants.get(entitlement.name) ?? []
+  return decideAmong(grants, { policy, entitlement, caller, ask, nowMs, read: readerOf(caller), trace })
+}
+
+interface Case<Ask extends AskBase, Offer, Rights> {
+  readonly policy: CompiledPolicy
+  readonly entitlement: Entitlement<Ask, Offer, Rights>
+  readonly caller: Caller
+  readonly ask: Ask
+  readonly nowMs: number
+  readonly read: ReadVar
+  readonly trace?: Trace | undefined
+}
+
+/** The same, where only some of the grants are looked at, and the caller’s values come from elsewhere. */
+export function decideAmong<Ask extends AskBase, Offer, Rights extends object>(
+  grants: readonly CompiledGrant[],
+  { policy, entitlement, caller, ask, nowMs, read, trace }: Case<Ask, Offer, Rights>,
+): Decision<Rights> | Refusal {
   for (const rule of policy.deny)
     if (isDenied(rule.when, caller, read))
       return refusal('denied', undefined, `deny rule ${rule.id}${rule.note === undefined ? '' : `: ${rule.note}`}`)
@@ -44,7 +70,7 @@ export function decide<Ask extends AskBase, Offer, Rights extends object>(
   if (!(remainingMs >= minRemainingMs)) return refusal('credential_expiring')
 
   const offers: Offered<Offer>[] = []
-  for (const grant of policy.grants.get(entitlement.name) ?? []) {
+  for (const grant of grants) {
     if (caller.kind === 'anonymous' && grant.when.kinds?.has('anonymous') !== true) {
       trace?.(grant.id, 'does not apply: it is not for anonymous callers')
       continue
@@ -73,7 +99,13 @@ export function decide<Ask extends AskBase, Offer, Rights extends object>(
     ttlMs = Math.min(ttlMs ?? Math.min(remainingMs, entitlement.maxTtlMs), ask.ttlMs ?? ttl.defaultMs, ttl.maxMs)
   }
   const rights = Object.freeze(selection.rights(ttlMs)) as Granted<Rights>
-  return { rights, grantIds: selection.used.map(({ grantId }) => grantId) }
+  const grantIds = selection.used.map(({ grantId }) => grantId)
+  const basis = () =>
+    basisOf(
+      grants.filter(({ id }) => grantIds.includes(id)),
+      { policy, caller, read },
+    )
+  return { rights, grantIds, grounds: { policy, basis } }
 }
 
 /** Reads each of the caller’s values once a decision. */

@@ -9,6 +9,8 @@ export type { ReadVar }
 export interface GrantScope {
   /** Whether the grant has `ttl:`. */
   readonly hasTtl: boolean
+  /** Whether the grant has conditions. */
+  readonly hasWhen: boolean
   /** Whether the operator wrote `iKnow: full-access`. */
   readonly fullAccess: boolean
   name(source: string, path: string, grammar: NameGrammar): NameTemplate | undefined
@@ -26,12 +28,14 @@ export function createScope(
     report,
     used,
     hasTtl,
+    hasWhen,
     fullAccess,
-  }: { vars: Vars; report: Report; used: Set<string>; hasTtl: boolean; fullAccess: boolean },
+  }: { vars: Vars; report: Report; used: Set<string>; hasTtl: boolean; hasWhen: boolean; fullAccess: boolean },
 ): GrantScope {
   const below = (part: string) => (part === '' ? path : `${path}.${part}`)
   return {
     hasTtl,
+    hasWhen,
     fullAccess,
     name: (source, part, grammar) => {
       for (const [, name = ''] of source.matchAll(/\{([^{}]*)\}/g)) used.add(name)

@@ -19,6 +19,8 @@ export interface CallerVar extends VarBase {
   readonly type: 'string' | 'set' | 'uint32'
   /** The value, or undefined where it is missing, of another type or outside the pattern; never a default. */
   read(caller: Caller): VarValue | undefined
+  /** The same of a value that was read before, and may come from under an older policy. */
+  parse(value: unknown): VarValue | undefined
   /** Whether the value can be this one; of a set, whether it can have this member. */
   accepts(value: unknown): boolean
 }
@@ -94,7 +96,7 @@ function compileVar(name: string, document: VarDocument, report: Report): Var | 
     set: isMember,
     uint32: inBounds,
   }[type]
-  const read = (value: unknown): VarValue | undefined => {
+  const parse = (value: unknown): VarValue | undefined => {
     if (type !== 'set') return accepts(value) ? value : undefined
     // A string is never read as a set: "ghost".includes("host") is true. Unknown members are dropped: no condition can ask for one.
     return Array.isArray(value) ? value.filter(isMember) : undefined
@@ -105,7 +107,8 @@ function compileVar(name: string, document: VarDocument, report: Report): Var | 
     type,
     alphabet: pattern?.alphabet ?? digits,
     accepts,
-    read: claim.length === 0 ? (caller) => read(caller.subject) : (caller) => read(claimAt(caller.claims, claim)),
+    parse,
+    read: claim.length === 0 ? (caller) => parse(caller.subject) : (caller) => parse(claimAt(caller.claims, claim)),
   }
 }
 

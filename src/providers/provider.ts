@@ -3,6 +3,7 @@
 
 import type { TSchema } from 'typebox'
 import type { Refusal } from '../errors.ts'
+import type { Grounds } from '../policy/decide.ts'
 import type { GrantScope, ReadVar } from '../policy/scope.ts'
 
 declare const granted: unique symbol
@@ -67,7 +68,8 @@ export interface Minted<Credential> {
 /** Mints, with the vendor’s keys. */
 export interface Provider<Ask extends AskBase, Offer, Rights, Credential> {
   readonly entitlement: Entitlement<Ask, Offer, Rights>
-  mint(rights: Granted<Rights>): Minted<Credential> | Refusal | Promise<Minted<Credential> | Refusal>
+  /** @param grounds for a token that names its grants in place of holding the rights */
+  mint(rights: Granted<Rights>, grounds: Grounds): Minted<Credential> | Refusal | Promise<Minted<Credential> | Refusal>
   /** Decodes what was minted and names the first right in it that the decision did not give; undefined = none. */
-  findOverreach(minted: Minted<Credential>, rights: Granted<Rights>): string | undefined
+  findOverreach(minted: Minted<Credential>, rights: Granted<Rights>, grounds: Grounds): string | undefined
 }

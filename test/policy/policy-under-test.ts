@@ -21,18 +21,22 @@ export const oneIssuer = `callers:
 export const twoSources = `${oneIssuer}  gateway: { header: x-auth-user, trustedProxies: [10.0.0.0/24] }
 `
 
-export function load(text: string, files: Readonly<Record<string, string>> = {}): LoadResult {
+/** @param known in place of those of a service without settings */
+export function load(text: string, files: Readonly<Record<string, string>> = {}, known = entitlements): LoadResult {
   const readText = (path: string) => {
     const content = files[path]
     if (content === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
     return content
   }
-  return loadPolicy(text, readText, { entitlements, checkCallers: (callers, report) => checkCallers(callers, report) })
+  return loadPolicy(text, readText, {
+    entitlements: known,
+    checkCallers: (callers, report) => checkCallers(callers, report),
+  })
 }
 
 /** The compiled policy; throws where the text has a fault, so that no test passes by a policy that is not in force. */
-export function policyOf(text: string, files?: Readonly<Record<string, string>>): CompiledPolicy {
-  const { loaded, faults } = load(text, files)
+export function policyOf(text: string, files?: Readonly<Record<string, string>>, known = entitlements): CompiledPolicy {
+  const { loaded, faults } = load(text, files, known)
   if (loaded === undefined) throw new Error(faults.map(faultText).join('\n'))
   return loaded.compiled
 }
