@@ -10,12 +10,15 @@ import { answerUnknownRoutes } from './http/methods.ts'
 import { describe, serveDocs } from './http/openapi.ts'
 import { limits, serverOptions } from './http/options.ts'
 import { bareAnswer, createRefuse, rawAnswer, toRefusal } from './http/refuse.ts'
+import { revokeRoute } from './http/revoke-route.ts'
 import { protect } from './http/token-scope.ts'
-import { issue } from './issue.ts'
+import { type IssueDeps, issue } from './issue.ts'
 import type { Gate } from './limits.ts'
 import type { Log } from './log.ts'
 import { answerHealth, type Health } from './ops/health.ts'
 import { type AnyProvider, registry } from './providers/registry.ts'
+import type { RevocationList } from './revocations/list.ts'
+import { revoke } from './revoke.ts'
 
 export interface AppDeps {
   readonly inForce: () => InForce
@@ -31,6 +34,9 @@ export interface AppDeps {
   readonly gate: Gate
   readonly sandbox: boolean
   readonly docs: boolean
+  readonly refuseRevoked: IssueDeps['refuseRevoked']
+  /** Undefined where none is configured. */
+  readonly revocations: RevocationList | undefined
 }
 
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
@@ -105,6 +111,18 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       })
     })
   }
+  const cutOffs = new Map([...deps.providers].map(([name, { cutOff }]) => [name, cutOff]))
+  await app.register(async (scope) => {
+    protect(scope, { inForce: deps.inForce, refuse, gate, isListedOrigin })
+    revokeRoute(scope, {
+      refuse,
+      revoke: (request) =>
+        revoke(
+          { ...deps, list: deps.revocations, cutOffs },
+          { ...admissionOf(request), input: request.body ?? {}, requestId: request.id, address: request.ip },
+        ),
+    })
+  })
   if (deps.docs) await serveDocs(app, refuse)
   return app
 }

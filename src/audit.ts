@@ -9,7 +9,8 @@ import { toErrorFields } from './log.ts'
 export interface AuditEntry {
   readonly requestId: string
   readonly provider: string
-  readonly outcome: 'issued' | 'refused'
+  /** connected = let into nats-server with a token; revoked = cut off. */
+  readonly outcome: 'issued' | 'refused' | 'connected' | 'revoked'
   readonly caller?: Caller | undefined
   /** Client address, as the trusted proxies tell it. */
   readonly address?: string

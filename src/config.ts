@@ -31,6 +31,12 @@ export interface Config {
   readonly logLevel: Level
   readonly drainSeconds: number
   readonly maxInFlight: number
+  readonly revocations: {
+    readonly file: string | undefined
+    readonly redisUrl: Secret | undefined
+    /** What happens while nobody can tell who is revoked. */
+    readonly onOutage: 'refuse' | 'allow'
+  }
   /** The settings of each provider that is on. */
   readonly providers: ReadonlyMap<string, Settings>
 }
@@ -102,6 +108,11 @@ export function parseConfig(
       logLevel: core.text('LOG_LEVEL') as Level,
       drainSeconds: Number(core.text('DRAIN_SECONDS')),
       maxInFlight: Number(core.text('MAX_IN_FLIGHT')),
+      revocations: {
+        file: core.has('REVOCATIONS_FILE') ? core.text('REVOCATIONS_FILE') : undefined,
+        redisUrl: core.has('REDIS_URL') ? core.secret('REDIS_URL') : undefined,
+        onOutage: core.text('REVOCATIONS_OUTAGE') as 'refuse' | 'allow',
+      },
       providers,
     },
   }
@@ -112,13 +123,14 @@ const isOfProvider = (name: string): boolean =>
 
 /** Off where nothing of it is set; a half-set provider is a fault, not off. */
 function readProvider(
-  { settings, required, entitlement }: AnyProviderModule,
+  { settings, required: requiredOf, faultsIn, entitlement }: AnyProviderModule,
   env: Environment,
   readFile: ReadFile,
   faults: ConfigFault[],
 ): Settings | undefined {
   const before = faults.length
   const values = readSettings(settings, env, readFile, faults)
+  const required = requiredOf(values)
   const isSet = (name: string) => values.has(name) || faults.slice(before).some((fault) => fault.name === name)
   if (!required.some(isSet)) return undefined
   for (const name of required)
@@ -128,6 +140,7 @@ function readProvider(
         rule: `is missing, and ${entitlement.name} needs it`,
         mend: `Set it, or unset ${required.filter(isSet).join(', ')}`,
       })
+  if (faults.length === before) faults.push(...(faultsIn?.(values) ?? []))
   return faults.length === before ? values : undefined
 }
 

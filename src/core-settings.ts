@@ -2,6 +2,7 @@
 
 import { parseNetwork } from './identity/networks.ts'
 import { levels } from './log.ts'
+import { revocationSettings } from './revocations/settings.ts'
 import { flagFault, type Setting, toList } from './settings.ts'
 
 const numberFault = (min: number, max: number) => (text: string) =>
@@ -100,4 +101,5 @@ export const coreSettings: readonly Setting[] = [
     fallback: '256',
     faultIn: numberFault(1, 100_000),
   },
+  ...revocationSettings,
 ]

@@ -9,6 +9,7 @@ import { openLog, toErrorFields } from './log.ts'
 import { createStop } from './ops/drain.ts'
 import { faultText } from './policy/faults.ts'
 import { registry } from './providers/registry.ts'
+import { RevocationsFileError } from './revocations/file.ts'
 import { openService } from './service.ts'
 
 const badConfiguration = 78
@@ -25,7 +26,12 @@ else await run(parsed.config)
 
 async function run(config: Extract<typeof parsed, { config: unknown }>['config']): Promise<void> {
   const log = openLog(config.logLevel)
-  const service = await openService(config, { log, auditSink: toFileDescriptor(stdout), now: Date.now, fetch })
+  const deps = { log, auditSink: toFileDescriptor(stdout), now: Date.now, fetch }
+  const service = await openService(config, deps).catch((error: unknown) => {
+    if (error instanceof RevocationsFileError) return error
+    throw error
+  })
+  if (service instanceof RevocationsFileError) return fail('REVOCATIONS_FILE', [service.message])
   if (!('app' in service)) return fail(`The policy ${config.policyFile}`, service.map(faultText))
   const stop = createStop({
     health: service.health,

@@ -14,12 +14,17 @@ import { checkIdentity, type IdentityDeps, type OpenIdentity, openIdentity } fro
 import { identifySandbox } from './identity/sandbox.ts'
 import { createGate } from './limits.ts'
 import type { Log } from './log.ts'
+import { createMetrics } from './metrics.ts'
 import { createHealth, type Health } from './ops/health.ts'
 import { buildOps } from './ops/ops.ts'
+import type { AnyEntitlement } from './policy/compile.ts'
 import type { Fault } from './policy/faults.ts'
 import { loadPolicy } from './policy/load.ts'
 import { openPolicyFile } from './policy-file.ts'
+import type { OpenDeps } from './providers/module.ts'
 import { type AnyProvider, entitlements, registry } from './providers/registry.ts'
+import { createRevocationCheck } from './revocations/judge.ts'
+import { openRevocations } from './revocations/open.ts'
 
 export interface ServiceDeps {
   readonly log: Log
@@ -48,6 +53,9 @@ export async function openService(
   config: Config,
   { log, auditSink, now, fetch }: ServiceDeps,
 ): Promise<Service | readonly Fault[]> {
+  const audit = createAudit(auditSink, now)
+  const revocations = await openRevocations({ ...config.revocations, log, now })
+  const refuseRevoked = createRevocationCheck({ list: revocations, onOutage: config.revocations.onOutage })
   const path = config.policyFile ?? sandboxPolicy
   const identityDeps: IdentityDeps = {
     gatewaySecrets: config.gatewaySecrets,
@@ -66,7 +74,7 @@ export async function openService(
     now,
     load: (text, readText) =>
       loadPolicy(text, readText, {
-        entitlements,
+        entitlements: entitlementsIn(config),
         checkCallers: (callers, report, read) => checkIdentity(callers, report, identityDeps, read),
       }),
     apply: (policy) => {
@@ -74,15 +82,30 @@ export async function openService(
       inForce = { policy, identity, identify: config.sandbox ? identifySandbox : identity.identify }
     },
   })
-  if (!('reload' in policyFile)) return policyFile
+  if (!('reload' in policyFile)) {
+    await revocations?.close()
+    return policyFile
+  }
 
+  const metrics = createMetrics(() => revocations?.state())
+  const openDeps: OpenDeps = {
+    now,
+    fetch,
+    log,
+    audit,
+    metrics,
+    policy: () => current().policy,
+    revocations: {
+      refuse: refuseRevoked,
+      onAdded: (listener) => revocations?.onAdded(listener) ?? (() => {}),
+    },
+  }
   const providers = new Map<string, AnyProvider>()
   for (const { entitlement, open } of registry) {
     const settings = config.providers.get(entitlement.name)
-    if (settings !== undefined) providers.set(entitlement.name, open(settings, { now, fetch }))
+    if (settings !== undefined) providers.set(entitlement.name, open(settings, openDeps))
   }
-  const audit = createAudit(auditSink, now)
-  const health = createHealth()
+  const health = createHealth(() => [...providers.values()].every(({ isReady }) => isReady?.() ?? true))
   const gate = createGate(config.maxInFlight)
   const listed = new Set(config.corsOrigins)
   const app = await buildApp({
@@ -97,17 +120,24 @@ export async function openService(
     trustedProxies: config.trustedProxies,
     sandbox: config.sandbox,
     docs: config.docs,
+    refuseRevoked,
+    revocations,
   })
   const destroySilent = watchSilentSockets(app.server)
-  const ops = buildOps(health, config.opsHost, () => ({
+  const details = () => ({
     sandbox: config.sandbox,
     inFlight: gate.inFlight(),
     providers: Object.fromEntries(
-      registry.map(({ entitlement: { name } }) => [name, providers.has(name) ? 'on' : 'off']),
+      registry.map(({ entitlement: { name } }) => [
+        name,
+        providers.get(name)?.state?.() ?? (providers.has(name) ? 'on' : 'off'),
+      ]),
     ),
+    revocations: revocations?.state() ?? 'off',
     policy: policyFile.state(),
     keys: current().identity.keys(),
-  }))
+  })
+  const ops = buildOps(health, config.opsHost, details, metrics)
   return {
     app,
     ops,
@@ -121,15 +151,26 @@ export async function openService(
     },
     reloadPolicy: policyFile.reload,
     close: async () => {
-      policyFile.close()
       const closed = Promise.all([app.close(), ops.close()])
       // Node watches no timeouts any more once a server closes: what has not come by then would hold it open for ever.
       destroySilent()
       const timer = setTimeout(() => app.server.closeAllConnections(), limits.requestTimeoutMs)
       await closed.finally(() => clearTimeout(timer))
+      await Promise.all([...providers.values()].map(({ close }) => close?.()))
+      await revocations?.close()
+      policyFile.close()
     },
   }
 }
+
+/** What a grant can give here: providers that are on know what they can issue. The sandbox’s policy is for all of them. */
+const entitlementsIn = ({ providers, sandbox }: Config): readonly AnyEntitlement[] =>
+  entitlements.map((entitlement) => {
+    if (sandbox) return entitlement
+    const settings = providers.get(entitlement.name)
+    const module = registry.find((module) => module.entitlement === entitlement)
+    return (settings && module?.entitlementIn?.(settings)) ?? entitlement
+  })
 
 /** A socket that has sent nothing (a probe, a browser's preconnect) is no request under way. @returns destroys all such */
 function watchSilentSockets(server: Server): () => void {

@@ -89,7 +89,11 @@ describe('a value', () => {
     ['NATS_URLS', { NATS_URLS: 'nats://token@nats.example.com:4222' }],
     ['NATS_URLS', { NATS_URLS: 'http://nats.example.com' }],
     ['NATS_WS_URLS', { NATS_WS_URLS: 'ws://user:pass@nats.example.com' }],
-    ['NATS_MODE', { NATS_MODE: 'jwt' }],
+    ['NATS_MODE', { NATS_MODE: 'tokens' }],
+    ['NATS_MODE', { NATS_MODE: 'Static' }],
+    ['NATS_TOKEN_KEYS', { NATS_MODE: 'callout' }],
+    ['NATS_SIGNING_KEYS', { NATS_MODE: 'jwt' }],
+    ['REVOCATIONS_OUTAGE', { REVOCATIONS_OUTAGE: 'ignore' }],
     ['NODE_TLS_REJECT_UNAUTHORIZED', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }],
   ])('of %s is refused, and only it: %o', (name, env) => {
     expect(namesOf({ ...good, ...policy, ...env })).toEqual([name])
@@ -174,7 +178,11 @@ describe('.env.example', () => {
   })
 
   it('has examples that are good values, where they are no secrets', () => {
-    for (const { name, example, secret } of allSettings)
-      if (!secret && name !== 'AGORA_APP_ID') expect(namesOf({ ...good, ...policy, [name]: example })).toEqual([])
+    const callout = { ...good, NATS_TOKEN: '', NATS_MODE: 'callout', NATS_TOKEN_KEYS: `k1:${secrets.tokenKey}` }
+    for (const { name, example, secret } of allSettings) {
+      if (secret || name === 'AGORA_APP_ID') continue
+      const env = /^NATS_(MODE|SERVICE_URLS)$/.test(name) ? callout : good
+      expect(namesOf({ ...env, ...policy, [name]: example })).toEqual([])
+    }
   })
 })

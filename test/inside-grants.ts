@@ -3,7 +3,7 @@
 import { expect } from 'vitest'
 import type { Caller } from '../src/identity/caller.ts'
 import { type AblyCredential, isTokenDetails } from '../src/providers/ably/credentials.ts'
-import type { NatsCredential } from '../src/providers/nats/mint.ts'
+import type { NatsCredential } from '../src/providers/nats/credential.ts'
 import type { Minted } from '../src/providers/provider.ts'
 import { type CapabilityObject, type Channel, macOf, operationsOn } from './oracles/ably.ts'
 import { parseByVendor } from './oracles/agora.ts'

@@ -25,6 +25,7 @@ test('every token route documents every status and every reason', () => {
     'post /api/ably-token',
     'post /fetch_rtc_token',
     'post /nats/token',
+    'post /revoke',
   ])
   for (const { operation } of routes)
     for (const reason of reasons) expect(operation.responses[String(statusOf(reason))]?.description).toContain(reason)

@@ -31,8 +31,9 @@ it('loads without a fault or a warning', () => {
 })
 
 it('has every key of the schema', () => {
-  expect(keys.size).toBeGreaterThan(35)
-  for (const key of ['jwksFile', 'iKnow', 'modes', 'account', 'shared', 'inFile']) expect(text).toContain(`${key}:`)
+  expect(keys.size).toBeGreaterThan(45)
+  for (const key of ['jwksFile', 'iKnow', 'modes', 'account', 'shared', 'inFile', 'responses', 'tags', 'admin'])
+    expect(text).toContain(`${key}:`)
   expect(
     [...keys].filter((key) => !new RegExp(`\\b${key}: `).test(text) && !new RegExp(`\\b${key}:\n`).test(text)),
   ).toEqual([])

@@ -47,6 +47,30 @@ grants:
   - id: bus
     when: { issuer: main, roles: { has: host } }
     nats: { shared: true }
+  - id: subjects
+    when: { issuer: main }
+    nats:
+      account: APP
+      publish: ["{tenant}.cmd.{user}", "{tenant}.room.{room}", "all.*.in"]
+      subscribe: ["{tenant}.u.{user}.>", "{tenant}.room.{room}", "jobs.{tenant}.> workers", "all.*.out"]
+      deny: ["{tenant}.u.{user}.secret.>"]
+    ttl: { default: 15m, max: 30m }
+  - id: subjects-of-hosts
+    when: { issuer: main, roles: { has: host } }
+    nats:
+      account: APP
+      publish: ["{tenant}.room.{room}.>", "{room}.log"]
+      subscribe: ["{tenant}.room.>"]
+      responses: { max: 1, ttl: 5s }
+    ttl: { default: 10m, max: 1h }
+  - id: monitor
+    when: { caller: gateway }
+    nats: { account: OTHER, subscribe: [">"], deny: ["secret.>"], inbox: false, connectionTypes: [nats] }
+    ttl: { default: 1m, max: 2m }
+  - id: visitors
+    when: { caller: anonymous }
+    nats: { account: OTHER, publish: ["lobby.{seat}"], subscribe: ["lobby.>"] }
+    ttl: { default: 1m, max: 5m }
 deny:
   - { id: banned, when: { caller: { in: [jwt, gateway] }, user: mallory } }
 `
@@ -146,3 +170,53 @@ export const mayHaveNats = (caller: Caller): boolean => {
   const { isMain, isDenied, isHost } = facts(caller)
   return isMain && isHost && !isDenied
 }
+
+/** What a NATS user of this caller may be; undefined = the caller may not be one. Of a host’s two grants the shorter life counts. */
+export function natsUserOf(caller: Caller) {
+  const { isMain, isGateway, isAnonymous, isDenied, tenant, user } = facts(caller)
+  if (isDenied) return undefined
+  if (isMain && tenant !== undefined && user !== undefined)
+    return { account: 'APP', life: 1800, types: ['nats', 'websocket'], hasInbox: true }
+  if (isGateway) return { account: 'OTHER', life: 120, types: ['nats'], hasInbox: false }
+  return isAnonymous ? { account: 'OTHER', life: 300, types: ['nats', 'websocket'], hasInbox: true } : undefined
+}
+
+const isSeat = (text: unknown) =>
+  isMadeOf(text, '0123456789', 2) && `${Number(text)}` === text && Number(text) >= 1 && Number(text) <= 50
+
+/** Whether the caller may publish to this one subject. */
+export function mayPublishTo(caller: Caller, subject: string): boolean {
+  const { isMain, isAnonymous, isHost, tenant, user } = facts(caller)
+  const [first, second, third, ...more] = subject.split('.')
+  const isOwn = isMain && tenant !== undefined && user !== undefined
+  return [
+    isOwn && first === tenant && second === 'cmd' && third === user && more.length === 0,
+    isOwn && first === tenant && second === 'room' && isRoom(third) && more.length === 0,
+    isOwn && first === 'all' && third === 'in' && more.length === 0,
+    isOwn && isHost && first === tenant && second === 'room' && isRoom(third) && more.length > 0,
+    // Its first word is the asker's: never that of an inbox.
+    isOwn && isHost && isRoom(first) && !first?.startsWith('_INBOX') && second === 'log' && third === undefined,
+    isAnonymous && first === 'lobby' && isSeat(second) && third === undefined,
+  ].some(Boolean)
+}
+
+/** Whether a message to this subject may reach him, as a member of this queue or by himself. @param inbox his own prefix */
+export function mayHear(caller: Caller, subject: string, queue: string | undefined, inbox: string): boolean {
+  const { isMain, isGateway, isAnonymous, isHost, tenant, user } = facts(caller)
+  const [first, second, third, fourth, ...more] = subject.split('.')
+  const isOwn = isMain && tenant !== undefined && user !== undefined
+  const isSecret = first === tenant && second === 'u' && third === user && fourth === 'secret' && more.length > 0
+  return [
+    isOwn && first === tenant && second === 'u' && third === user && fourth !== undefined && !isSecret,
+    isOwn && first === tenant && second === 'room' && isRoom(third) && fourth === undefined,
+    isOwn && first === 'jobs' && second === tenant && third !== undefined && queue === 'workers',
+    isOwn && first === 'all' && third === 'out' && fourth === undefined,
+    isOwn && isHost && first === tenant && second === 'room' && third !== undefined,
+    isGateway && !(['$SYS', 'secret'].includes(first as string) && second !== undefined),
+    isAnonymous && first === 'lobby' && second !== undefined,
+    !isGateway && first === inbox && second !== undefined,
+  ].some(Boolean)
+}
+
+/** How often he may answer one request. */
+export const repliesOf = (caller: Caller): number => (facts(caller).isMain && facts(caller).isHost ? 1 : 0)

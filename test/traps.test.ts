@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { isRefusal, reasons } from '../src/errors.ts'
 import type { Caller } from '../src/identity/caller.ts'
+import { createSeed, publicNkeyOf } from '../src/providers/nats/nkeys.ts'
 import { expectAblyInside, expectAgoraInside, expectNatsInside } from './inside-grants.ts'
+import { expectNatsUserInside } from './inside-nats.ts'
 import { anonymousCaller, jwtCaller, load, oneIssuer } from './policy/policy-under-test.ts'
 import { policyText } from './policy-of-properties.ts'
 import { nameOfTrap, trapTexts, trapValues } from './trap-values.ts'
@@ -24,10 +26,32 @@ async function isIssued(name: ProviderName, caller: Caller, input: unknown): Pro
   }
   if (name === 'agora') expectAgoraInside(caller, input as Record<string, unknown>, minted as never)
   else if (name === 'ably') expectAblyInside(caller, minted as never)
+  else if (name === 'callout' || name === 'jwt')
+    expectNatsUserInside(caller, input as Record<string, unknown>, minted as never, usher.policy)
   else expectNatsInside(caller, minted as never)
   return true
 }
 
+const publicKey = publicNkeyOf(createSeed('user'), 'user')
+const natsAsksWith = (trap: unknown, key: string): readonly unknown[] => [
+  trap,
+  ...['ttl', 'account', 'publish', 'subscribe', 'connectionTypes', 'publicKey', 'creds', 'shared', key].flatMap(
+    (field) => [{ [field]: trap }, { [field]: [trap] }, { publish: [], [field]: trap }],
+  ),
+  ...[
+    key,
+    `${key}.log`,
+    `acme.room.${key}`,
+    `acme.room.${key}.x`,
+    `acme.u.alice.${key}`,
+    `all.${key}.in`,
+    `all.${key}.out`,
+    `lobby.${key}`,
+    `acme.${key}`,
+    `jobs.acme.${key} workers`,
+    `jobs.acme.x ${key}`,
+  ].flatMap((subject) => [{ publish: [subject] }, { subscribe: [subject] }, { publish: ['acme.cmd.alice', subject] }]),
+]
 const agora = { channelName: 'acme:r1', role: 1 }
 /** Everything that an ask can hold, with the trap in one place. */
 const asksWith = (trap: unknown): readonly [ProviderName, unknown][] => {
@@ -70,6 +94,10 @@ const asksWith = (trap: unknown): readonly [ProviderName, unknown][] => {
       'nats',
       { [field]: trap },
     ]),
+    ...natsAsksWith(trap, key).flatMap((input): [ProviderName, unknown][] => [
+      ['callout', input],
+      ['jwt', typeof input === 'object' && input !== null ? { publicKey, ...input } : input],
+    ]),
   ]
 }
 
@@ -95,6 +123,10 @@ describe('no trap in a caller gets more than the grants', () => {
     ['ably', { capability: Object.fromEntries([[`${text}:r1`, ['subscribe']]]) }],
     ['ably', { capability: Object.fromEntries([[`acme:dm:${subject}`, ['publish']]]) }],
     ['nats', {}],
+    ['callout', {}],
+    ['callout', { publish: [`${text}.cmd.${subject}`], subscribe: [`${text}.u.${subject}.>`] }],
+    ['callout', { publish: [`${text}.room.r1`, 'r1.log'] }],
+    ['jwt', { publicKey }],
   ]
 
   it.each(traps)('%s', async (_name, trap) => {
@@ -126,6 +158,14 @@ describe('the asks that traps are measured against', () => {
     expect(await isIssued('agora', gateway, { channelName: 'lobby', role: 2, uid: 7 })).toBe(true)
     expect(await isIssued('agora', anonymousCaller, { channelName: 'lobby', role: 2 })).toBe(true)
     for (const caller of [host, anonymousCaller]) expect(await isIssued('ably', caller, {})).toBe(true)
+    for (const caller of callers) {
+      expect(await isIssued('callout', caller, {})).toBe(true)
+      expect(await isIssued('jwt', caller, { publicKey })).toBe(true)
+    }
+    expect(
+      await isIssued('callout', host, { publish: ['acme.room.r1', 'r1.log'], subscribe: ['acme.u.alice.x'] }),
+    ).toBe(true)
+    expect(await isIssued('callout', anonymousCaller, { publish: ['lobby.7'], subscribe: ['lobby.>'] })).toBe(true)
     expect(await isIssued('ably', gateway, { clientId: 'kiosk-1' })).toBe(true)
     expect(await isIssued('nats', host, {})).toBe(true)
   })
@@ -157,6 +197,43 @@ describe('a trap in a policy', () => {
         if (grant.includes('clientId')) expect(credential.clientId).toBe(text)
         else expect(JSON.parse(credential.capability)).toEqual(Object.fromEntries([[text, ['subscribe']]]))
       }
+    },
+  )
+
+  it.each(trapTexts.map((text) => [nameOfTrap(text), text]))(
+    '%s is a fault of a NATS grant, or means exactly itself',
+    async (_name, text) => {
+      const quoted = JSON.stringify(text)
+      const ownOf = async (grant: string) => {
+        const file = `${oneIssuer}grants:\n  - { id: a, nats: ${grant} }\n`
+        const minted = load(file).loaded && (await openUsher(file).ask('callout', host, {}))
+        return minted === undefined || isRefusal(minted) ? undefined : minted.credential.own
+      }
+      const server = /^[*>]/.test(text) ? ['$SYS.>'] : []
+      const nothing = { allow: [], deny: ['>'] }
+      const isSubject = (subject: string) => /^(?!\.)(?!.*\.\.)(?!.*(^|\.)>\.)[!-~]{1,255}(?<!\.)$/.test(subject)
+
+      const publishing = await ownOf(`{ account: APP, publish: [${quoted}], inbox: false }`)
+      if (publishing !== undefined) expect(text).toSatisfy(isSubject)
+      if (publishing !== undefined)
+        expect(publishing.permissions).toEqual({ publish: { allow: [text], deny: server }, subscribe: nothing })
+
+      const subscribing = await ownOf(`{ account: APP, subscribe: [${quoted}], inbox: false }`)
+      if (subscribing !== undefined) for (const part of text.split(' ')) expect(part).toSatisfy(isSubject)
+      if (subscribing !== undefined) expect(text.split(' ')[0]).not.toMatch(/(^|\.)\*$|^\$SYS|^_INBOX/)
+      if (subscribing !== undefined)
+        expect(subscribing.permissions).toEqual({ publish: nothing, subscribe: { allow: [text], deny: server } })
+
+      const denied = await ownOf(`{ account: APP, publish: [x], deny: [${quoted}], inbox: false }`)
+      if (denied !== undefined) expect(denied.permissions?.publish).toEqual({ allow: ['x'], deny: [text] })
+
+      const placed = await ownOf(`{ account: ${quoted}, publish: [x] }`)
+      if (placed !== undefined) expect([placed.account, /^[A-Za-z0-9_-]{1,64}$/.test(text)]).toEqual([text, true])
+
+      // What every one of these grants is without a trap.
+      expect(await ownOf('{ account: APP, publish: [x], subscribe: ["y q"], deny: [x.z] }')).toMatchObject({
+        account: 'APP',
+      })
     },
   )
 })

@@ -22,6 +22,8 @@ export async function openApiYaml(): Promise<string> {
     trustedProxies: [],
     sandbox: false,
     docs: false,
+    refuseRevoked: unused,
+    revocations: undefined,
   })
   await app.ready()
   return app.swagger({ yaml: true })

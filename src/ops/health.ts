@@ -10,10 +10,11 @@ export interface Health {
   stop(): void
 }
 
-export function createHealth(): Health {
+/** @param isAble whether what requests need is there, beside the process itself */
+export function createHealth(isAble: () => boolean = () => true): Health {
   let state: 'starting' | 'ready' | 'stopping' = 'starting'
   return {
-    isReady: () => state === 'ready',
+    isReady: () => state === 'ready' && isAble(),
     isStopping: () => state === 'stopping',
     ready: () => {
       if (state === 'starting') state = 'ready'

@@ -1,13 +1,19 @@
-// The ops port. It owns what an operator sees and a caller must not: details, policy state. It listens on loopback unless set.
+// The ops port. It owns what an operator sees and a caller must not: details, policy state, metrics. It listens on loopback unless set.
 
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type Reason, refusal } from '../errors.ts'
 import { bareAnswer } from '../http/refuse.ts'
 import { isLoopbackHost, isLoopbackName } from '../identity/loopback.ts'
+import type { Metrics } from '../metrics.ts'
 import { answerHealth, type Health } from './health.ts'
 
 /** @param host where it listens: on loopback it is asked by that name only, so that no page can point its own name there */
-export function buildOps(health: Health, host: string, details: () => object): FastifyInstance {
+export function buildOps(
+  health: Health,
+  host: string,
+  details: () => object,
+  metrics: Pick<Metrics, 'render' | 'contentType'>,
+): FastifyInstance {
   const ops = fastify({
     logger: false,
     exposeHeadRoutes: false,
@@ -25,6 +31,7 @@ export function buildOps(health: Health, host: string, details: () => object): F
     })
   answerHealth(ops, health)
   ops.get('/status', () => details())
+  ops.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()))
   return ops
 }
 

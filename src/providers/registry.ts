@@ -1,5 +1,7 @@
 // The registry: the only file that names all providers. A new provider is one folder and one line here.
 
+import type { AnyEntitlement } from '../policy/compile.ts'
+import { adminEntitlement } from '../revocations/admin.ts'
 import { ably } from './ably/index.ts'
 import { agora } from './agora/index.ts'
 import type { OpenProvider, ProviderModule } from './module.ts'
@@ -12,4 +14,8 @@ export type AnyProviderModule = ProviderModule<any, any, any, any>
 export type AnyProvider = OpenProvider<any, any, any, any>
 
 export const registry: readonly AnyProviderModule[] = [agora, ably, nats]
-export const entitlements = registry.map(({ entitlement }) => entitlement)
+/** All that a grant can give. */
+export const entitlements: readonly AnyEntitlement[] = [
+  ...registry.map(({ entitlement }) => entitlement),
+  adminEntitlement,
+]

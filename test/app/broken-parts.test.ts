@@ -11,8 +11,9 @@ import { createHealth } from '../../src/ops/health.ts'
 import { type LoadedPolicy, loadPolicy } from '../../src/policy/load.ts'
 import { type AnyProvider, entitlements, registry } from '../../src/providers/registry.ts'
 import { sandboxPolicy } from '../../src/service.ts'
+import { openDeps } from '../open-deps.ts'
 import { expectSomeRefusal, toAnswer } from './answers.ts'
-import { asksOf } from './routes.ts'
+import { asksOf, isIssuing } from './routes.ts'
 
 /** What a library would throw: an address, a key, and a status that is not ours to believe. */
 const leak = 'connect ECONNREFUSED 10.0.0.3 key=abc'
@@ -24,7 +25,7 @@ const fail = () => {
 const parsed = parseConfig({}, () => '')
 if ('faults' in parsed) throw new Error('the sandbox has faults')
 const policy = loadPolicy(readFileSync(sandboxPolicy, 'utf8'), fail, { entitlements, checkCallers: () => {} })
-const wires = { now: Date.now, fetch }
+const wires = openDeps({ fetch })
 const providers = new Map<string, AnyProvider>(
   registry.map(({ entitlement: { name }, open }) => [
     name,
@@ -73,9 +74,10 @@ const app = await buildApp({
   trustedProxies: [],
   sandbox: true,
   docs: false,
+  refuseRevoked: part('refuseRevoked', () => undefined),
+  revocations: undefined,
 })
-const [first, ...more] = asksOf(app)
-const asks = [first, ...more].filter((ask) => ask !== undefined)
+const asks = asksOf(app).filter(isIssuing)
 const send = async (ask: (typeof asks)[number]) =>
   toAnswer(await app.inject({ ...ask, headers: { ...ask.headers, host: 'localhost' } }))
 

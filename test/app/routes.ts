@@ -8,10 +8,10 @@ export interface Route {
   readonly methods: readonly string[]
 }
 
-/** Routes that anybody may ask, because they say nothing. Every other route is a token route. */
+/** Routes that anybody may ask, because they say nothing. Every other route is inside the token scope. */
 const open = ['/livez', '/readyz']
 
-/** A request that gets a token, by route. A new token route needs its line here. */
+/** A good request, by route: one that gets a token, or a revocation of somebody else. A new route needs its line here. */
 const asks: Readonly<Record<string, Readonly<Record<string, Pick<InjectOptions, 'payload' | 'headers'>>>>> = {
   '/fetch_rtc_token': { POST: { payload: { channelName: 'room-1', uid: 7, role: 1 } } },
   '/api/ably-token': {
@@ -19,6 +19,7 @@ const asks: Readonly<Record<string, Readonly<Record<string, Pick<InjectOptions, 
     POST: { payload: 'clientId=alice', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
   },
   '/nats/token': { GET: {}, POST: {} },
+  '/revoke': { POST: { payload: { source: 'main', subject: 'nobody' } } },
 }
 
 /** Every route of the router's own tree. */
@@ -38,12 +39,15 @@ export function routesOf(app: FastifyInstance): Route[] {
 
 export const isTokenRoute = ({ url }: Route): boolean => !open.includes(url)
 
+/** Whether a provider answers it, and not Usher itself. */
+export const isIssuing = ({ url }: Pick<Route, 'url'>): boolean => url !== '/revoke'
+
 export interface Ask extends InjectOptions {
   readonly url: string
   readonly method: 'GET' | 'POST'
 }
 
-/** A good request for each method of each token route. */
+/** A good request for each method of each route of the token scope. */
 export function asksOf(app: FastifyInstance): Ask[] {
   return routesOf(app)
     .filter(isTokenRoute)

@@ -15,7 +15,8 @@ const named = asks.map((ask) => [`${ask.method} ${ask.url}`, ask] as const)
 const isAgora = (url: string) => url === '/fetch_rtc_token'
 const withHeaders = (ask: Ask, headers: object): Ask => ({ ...ask, headers: { ...ask.headers, ...headers } })
 const send = async (ask: Ask) => toAnswer(await app.inject(ask))
-const issued = () => service.auditLines().filter(({ outcome }) => outcome === 'issued').length
+/** What was given to anybody: tokens, and revocations. */
+const issued = () => service.auditLines().filter(({ outcome }) => outcome === 'issued' || outcome === 'revoked').length
 
 let before = 0
 beforeEach(() => {
@@ -30,6 +31,7 @@ it('finds the routes of the service, so that this suite means something', () => 
       { url: '/fetch_rtc_token', methods: ['POST'] },
       { url: '/api/ably-token', methods: ['GET', 'POST'] },
       { url: '/nats/token', methods: ['GET', 'POST'] },
+      { url: '/revoke', methods: ['POST'] },
     ]),
   )
 })
@@ -37,7 +39,7 @@ it('finds the routes of the service, so that this suite means something', () => 
 describe.each(named)('%s', (_name, ask) => {
   const agora = isAgora(ask.url)
 
-  it('gives a token to its caller, whom nobody may cache, frame or embed', async () => {
+  it('answers its caller, and nobody may cache, frame or embed that', async () => {
     const answer = await send(withHeaders(ask, await bearer()))
     expect(answer.status).toBe(200)
     expectSafeHeaders(answer)

@@ -26,6 +26,7 @@ export const secrets = {
   ablySecret: hex(22),
   natsToken: generateToken(),
   gatewaySecret: hex(32),
+  tokenKey: randomBytes(32).toString('base64url'),
 }
 export const appId = hex(16)
 export const { key: apiKey, id: apiKeyId, sha256: apiKeyDigest } = createApiKey()
@@ -67,6 +68,9 @@ const grantsOf = (source: string, when: string) => `
   - id: ${source}-bus
     when: ${when}
     nats: { shared: true }
+  - id: ${source}-ops
+    when: ${when}
+    admin: [revoke]
 `
 export const policy = `${callers}${vars}
 grants:
@@ -90,7 +94,7 @@ export const asGateway = (user: string) => ({ 'x-auth-request-user': user, 'x-ga
 export interface AuditLine {
   readonly requestId: string
   readonly provider: string
-  readonly outcome: 'issued' | 'refused'
+  readonly outcome: 'issued' | 'refused' | 'connected' | 'revoked'
   readonly reason?: string
   readonly detail?: string
   readonly token?: string
@@ -101,7 +105,7 @@ export interface TestOptions {
   readonly policy?: string
   /** Files beside the policy, by name. */
   readonly files?: Readonly<Record<string, string>>
-  /** On top of `settings`; an empty text unsets. */
+  /** On top of `settings` and of a REVOCATIONS_FILE in the folder; an empty text unsets. */
   readonly env?: Readonly<Record<string, string>>
   /** No settings, no policy: the sandbox of a bare start. */
   readonly sandbox?: boolean
@@ -133,7 +137,13 @@ export async function testService(options: TestOptions = {}): Promise<TestServic
     ...options.files,
   }
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
-  const bare = sandbox ? {} : { ...settings, USHER_POLICY: join(folder, 'policy.yaml') }
+  const bare = sandbox
+    ? {}
+    : {
+        ...settings,
+        USHER_POLICY: join(folder, 'policy.yaml'),
+        REVOCATIONS_FILE: join(folder, 'revocations.jsonl'),
+      }
   const parsed = parseConfig({ ...bare, ...options.env }, (path) => readFileSync(path, 'utf8'))
   if ('faults' in parsed) throw new Error(JSON.stringify(parsed.faults))
 

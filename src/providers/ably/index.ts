@@ -55,7 +55,7 @@ const random = (bytes: number) => randomBytes(bytes).toString('hex')
 export const ably: ProviderModule<AblyAsk, AblyOffer, AblyRights, AblyCredential> = {
   entitlement: ablyEntitlement,
   settings,
-  required: ['ABLY_API_KEY'],
+  required: () => ['ABLY_API_KEY'],
   sandboxSettings: () => ({ ABLY_API_KEY: `sandbox.${random(3)}:${random(22)}` }),
   curl: (base) => `curl -s '${base}/api/ably-token?clientId=me'`,
   open: (settings, { now, fetch }) =>

@@ -44,7 +44,7 @@ const settings: readonly Setting[] = [
 export const agora: ProviderModule<AgoraAsk, AgoraOffer, AgoraRights, string> = {
   entitlement: agoraEntitlement,
   settings,
-  required: ['AGORA_APP_ID', 'AGORA_APP_CERTIFICATE'],
+  required: () => ['AGORA_APP_ID', 'AGORA_APP_CERTIFICATE'],
   sandboxSettings: () => ({
     AGORA_APP_ID: randomBytes(16).toString('hex'),
     AGORA_APP_CERTIFICATE: randomBytes(16).toString('hex'),

@@ -5,6 +5,7 @@ import { openAbly } from '../../../src/providers/ably/mint.ts'
 import type { AblyRights } from '../../../src/providers/ably/rights.ts'
 import type { Granted } from '../../../src/providers/provider.ts'
 import { createSecret } from '../../../src/secret.ts'
+import { noGrounds } from '../../open-deps.ts'
 import { macOf } from '../../oracles/ably.ts'
 import { nowMs } from '../../policy/policy-under-test.ts'
 import { keys } from '../../usher-in-memory.ts'
@@ -21,7 +22,7 @@ const granted = (rights: Partial<AblyRights> = {}) =>
   }) as Granted<AblyRights>
 
 async function mint(rights: Granted<AblyRights>) {
-  const minted = await ably.mint(rights)
+  const minted = await ably.mint(rights, noGrounds)
   if (isRefusal(minted)) throw new Error(minted.reason)
   if (isTokenDetails(minted.credential)) throw new Error('a token')
   return { minted, request: minted.credential }
@@ -54,7 +55,7 @@ describe('a TokenRequest', () => {
         ...(clientId === undefined ? [] : ['clientId']),
       ].sort(),
     )
-    expect(ably.findOverreach(minted, granted(rights))).toBeUndefined()
+    expect(ably.findOverreach(minted, granted(rights), noGrounds)).toBeUndefined()
   })
 })
 
@@ -76,7 +77,7 @@ describe('what was minted is held against the rights', () => {
     clientId: 'alice',
   }
   const overreach = (credential: object, rights = granted()) =>
-    ably.findOverreach({ credential: credential as AblyCredential, expiresAt: 0 }, rights)
+    ably.findOverreach({ credential: credential as AblyCredential, expiresAt: 0 }, rights, noGrounds)
 
   it('and nothing is said of what is the same, or of a token that Ably made narrower', () => {
     expect(overreach(request)).toBeUndefined()

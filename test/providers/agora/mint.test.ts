@@ -6,6 +6,7 @@ import { openAgora } from '../../../src/providers/agora/mint.ts'
 import type { AgoraRights } from '../../../src/providers/agora/rights.ts'
 import type { Granted } from '../../../src/providers/provider.ts'
 import { createSecret } from '../../../src/secret.ts'
+import { noGrounds } from '../../open-deps.ts'
 import { parseByVendor } from '../../oracles/agora.ts'
 import { nowMs } from '../../policy/policy-under-test.ts'
 import { keys } from '../../usher-in-memory.ts'
@@ -29,7 +30,7 @@ describe('an Agora token', () => {
       [granted({ uid: 0 }), ''],
       [granted({ uid: undefined as never, account: 'alice' }), 'alice'],
     ] as const) {
-      const minted = await open(deflate).mint(rights)
+      const minted = await open(deflate).mint(rights, noGrounds)
       if (isRefusal(minted)) throw new Error(minted.reason)
       expect(parseByVendor(minted.credential)).toMatchObject({
         appId,
@@ -38,7 +39,7 @@ describe('an Agora token', () => {
         services: [{ type: 1, privileges: { 1: 600, 2: 600 }, texts: ['room', user] }],
       })
       expect(minted.expiresAt).toBe(nowMs / 1000 + 600)
-      expect(open(deflate).findOverreach(minted, rights)).toBeUndefined()
+      expect(open(deflate).findOverreach(minted, rights, noGrounds)).toBeUndefined()
     }
   })
 })
@@ -48,7 +49,7 @@ describe('what was minted is held against the rights', () => {
   const token = { appId, issuedAt: nowMs / 1000, expiresIn: 600, salt: 1, services: [rtc] }
   const overreach = (change: object, rights = granted({})) => {
     const credential = packToken({ ...token, ...change }, createTokenKey(certificate))
-    return open(false).findOverreach({ credential, expiresAt: nowMs / 1000 + 600 }, rights)
+    return open(false).findOverreach({ credential, expiresAt: nowMs / 1000 + 600 }, rights, noGrounds)
   }
 
   it('and nothing is said of what is the same', () => {
@@ -96,6 +97,8 @@ describe('what was minted is held against the rights', () => {
       'x',
       agora.RtcTokenBuilder.buildTokenWithUid('no', 'no', 'room', 7, 1, 600, 600),
     ])
-      expect(open(false).findOverreach({ credential, expiresAt: 0 }, granted({}))).toBe('the token does not decode')
+      expect(open(false).findOverreach({ credential, expiresAt: 0 }, granted({}), noGrounds)).toBe(
+        'the token does not decode',
+      )
   })
 })
