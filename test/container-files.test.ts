@@ -33,7 +33,15 @@ describe('the image', () => {
 
   it('says that its files are ESM: without package.json Node would parse each of them twice to find out', () => {
     const copied = copiesOf(final.instructions).flatMap(({ sources }) => sources)
-    expect(copied).toEqual(['/app/package.json', '/app/node_modules', '/app/dist', 'policy.sandbox.yaml'])
+    expect(copied).toEqual(['/app/package.json', '/app/node_modules', '/app/dist', 'policy.sandbox.yaml', '/app/state'])
+  })
+
+  it('has one folder that its user may write, for a volume: an empty one that the build made', () => {
+    const owned = restsOf(final.instructions, 'COPY').filter((rest) => rest.includes('--chown'))
+    expect(owned).toEqual(['--from=build --chown=65532:65532 /app/state /var/lib/usher'])
+    // Where the build makes it, and nothing is put there.
+    expect(restsOf(build.instructions, 'RUN').at(-1)).toMatch(/ && mkdir state$/)
+    expect(copiesOf(build.instructions).flatMap(({ sources }) => sources)).not.toContain('state')
   })
 
   it('runs as nobody', () => {
@@ -57,7 +65,10 @@ describe('the image', () => {
   })
 
   it('gets production dependencies alone, by the lock file and without scripts', () => {
-    expect(restsOf(build.instructions, 'RUN')).toEqual(['npm ci', 'npm run build && npm prune --omit=dev'])
+    expect(restsOf(build.instructions, 'RUN')).toEqual([
+      'npm ci',
+      'npm run build && npm prune --omit=dev && mkdir state',
+    ])
     expect(copiesOf(build.instructions)[0]?.sources).toEqual(['package.json', 'package-lock.json', '.npmrc'])
     expect(read('.npmrc')).toContain('ignore-scripts=true')
   })
@@ -93,7 +104,17 @@ describe('.dockerignore', () => {
     expect([...allowed].sort()).toEqual([...sources].map((source) => `!${source}`).sort())
   })
 
-  it.each(['.env', '.git', 'policy.yaml', 'nats.conf', 'test', 'node_modules', 'dist'])('keeps %s out', (name) => {
+  it.each([
+    '.env',
+    '.git',
+    'policy.yaml',
+    'nats.conf',
+    'nats-operator.keys',
+    'revocations.jsonl',
+    'test',
+    'node_modules',
+    'dist',
+  ])('keeps %s out', (name) => {
     expect(allowed.some((line) => line === `!${name}` || line.startsWith(`!${name}/`) || /[*?[]/.test(line))).toBe(
       false,
     )

@@ -13,7 +13,7 @@ interface Command {
 export const commands: readonly Command[] = [
   {
     name: 'init',
-    args: '[--dir .]',
+    args: '[--dir .] [--nats callout|static|jwt]',
     about: 'write .env, policy.yaml and nats.conf that start at once',
     example: 'usher init',
     load: async () => (await import('./init.ts')).init,
@@ -40,6 +40,20 @@ export const commands: readonly Command[] = [
     about: 'make an API key, and the policy entry that knows it',
     example: 'usher key new --env test',
     load: async () => (await import('./key-new.ts')).keyNew,
+  },
+  {
+    name: 'nats setup',
+    args: '[--mode callout|static|jwt] [--dir . | --print] [--accounts APP,…] [--server-name nats-1] [--listen 127.0.0.1]',
+    about: 'make the keys and write the configuration of a nats-server, and the settings of Usher that go with it',
+    example: 'usher nats setup --mode callout',
+    load: async () => (await import('./nats-setup.ts')).natsSetup,
+  },
+  {
+    name: 'nats check',
+    args: '[--env-file .env]',
+    about: 'prove that nats-server and Usher understand each other, or say what is wrong (NATS_…)',
+    example: 'usher nats check --env-file .env',
+    load: async () => (await import('./nats-check.ts')).natsCheck,
   },
   {
     name: 'nats passwd',

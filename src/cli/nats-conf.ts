@@ -1,20 +1,25 @@
-// The nats-server of docker-compose.yml. It owns its configuration, and the settings of Usher that go with it.
+// A nats-server for Usher. It owns which configuration goes with which NATS_MODE, and the settings of Usher that go with it.
 
-import { generateToken } from '../providers/nats/static-token.ts'
+import type { NatsMode } from '../providers/nats/ask.ts'
+import { calloutSetup } from './nats-conf-callout.ts'
+import { jwtSetup } from './nats-conf-jwt.ts'
+import { staticSetup } from './nats-conf-static.ts'
+import { type NatsSetup, type NatsSetupOptions, toHost } from './nats-server-conf.ts'
 
-export const natsSettings = () => ({
-  NATS_TOKEN: generateToken(),
-  NATS_URLS: 'nats://127.0.0.1:4222',
-  NATS_WS_URLS: 'ws://127.0.0.1:4223',
-})
+const modes: Record<NatsMode, (options: NatsSetupOptions) => NatsSetup> = {
+  static: staticSetup,
+  callout: calloutSetup,
+  jwt: jwtSetup,
+}
 
-export const natsConf = `\
-# nats-server for docker-compose.yml, written by \`usher init\`. The token comes from the variable NATS_TOKEN, which is in .env.
-# Compose publishes these ports on loopback only; without a container, listen on 127.0.0.1.
-listen: "0.0.0.0:4222"
-authorization { token: $NATS_TOKEN }
-# Without TLS: for pages on this machine. Elsewhere give it a certificate, and say wss in NATS_WS_URLS.
-websocket { listen: "0.0.0.0:4223", no_tls: true }
-# For the health check inside the container. Never publish it: /connz of older servers shows the token.
-http: "127.0.0.1:8222"
-`
+/** New keys, each time. */
+export function createNatsSetup(mode: NatsMode, options: NatsSetupOptions): NatsSetup {
+  const { files, settings } = modes[mode](options)
+  return { files, settings: { NATS_MODE: mode, ...addresses(options.listen), ...settings } }
+}
+
+function addresses(listen: string) {
+  // An address to listen on is not always one to call.
+  const host = ['0.0.0.0', '::'].includes(listen) ? '127.0.0.1' : toHost(listen)
+  return { NATS_URLS: `nats://${host}:4222`, NATS_WS_URLS: `ws://${host}:4223` }
+}

@@ -27,7 +27,7 @@ describe('usher policy check', () => {
     const { exitCode, stdout, stderr } = await check(join(folder, 'policy.yaml'))
     expect([exitCode, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(
-      /^ok: callers jwt 0, apiKeys 0, gateway 1; grants agora 0, ably 1, nats 0; deny rules 1; digest [0-9a-f]{16}\n$/,
+      /^ok: callers jwt 0, apiKeys 0, gateway 1; grants agora 0, ably 1, nats 0, admin 0; deny rules 1; digest [0-9a-f]{16}\n$/,
     )
   })
 

@@ -34,7 +34,7 @@ describe('the built usher', () => {
 
 it('init, npm start, and the curl that init prints', async () => {
   const folder = await createFolder()
-  const { stdout: key, stderr: notes } = await usher('init', '--dir', folder)
+  const { stdout: key, stderr: notes } = await usher('init', '--nats', 'static', '--dir', folder)
   const [curl = ''] = /curl -s .+/.exec(notes) ?? []
 
   // What `npm start` runs, in the folder of the .env; a variable that is set wins over it.

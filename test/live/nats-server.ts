@@ -2,6 +2,7 @@
 // Where none can be had, a suite skips with a warning; in CI it fails.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -83,24 +84,33 @@ export interface NatsServer {
   readonly wsUrl?: string
   readonly process: ChildProcess
   logs(): string
+  /** Resolves with the group of the pattern once a line of the log matches. @throws after a minute, with the log */
+  logged(pattern: RegExp): Promise<string>
+  /** SIGHUP, with another configuration where one is given. Resolves when it is in force. */
+  reload(config?: string): Promise<void>
   stop(): Promise<void>
 }
 
 const running = new Set<NatsServer>()
 afterAll(() => Promise.all([...running].map(({ stop }) => stop())))
 
-/** Resolves when the server accepts clients, on a free loopback port. It is stopped after the suite at the latest. */
+/**
+ * Resolves when the server accepts clients. It is stopped after the suite at the latest.
+ * @param port a free one on loopback; given, for a server that comes back where it was
+ */
 export async function startNatsServer({
   config,
   env = {},
+  port = '-1',
 }: {
   config: string
   env?: Readonly<Record<string, string>>
+  port?: string
 }): Promise<NatsServer> {
   const binary = await requireBinary()
   const folder = await writeConfig(config)
   // The arguments win over `listen` in the file; the working folder takes what a relative path there creates.
-  const child = spawn(binary, ['-c', 'nats.conf', '-a', '127.0.0.1', '-p', '-1'], {
+  const child = spawn(binary, ['-c', 'nats.conf', '-a', '127.0.0.1', '-p', port], {
     cwd: folder,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -127,7 +137,24 @@ export async function startNatsServer({
   }
   const address = /Listening for client connections on (\S+)/.exec(logs)?.[1]
   const wsUrl = /Listening for websocket clients on (\S+)/.exec(logs)?.[1]
-  const server = { url: `nats://${address}`, ...(wsUrl && { wsUrl }), process: child, logs: () => logs, stop }
+  const logged = async (pattern: RegExp, from = 0) => {
+    const signal = AbortSignal.timeout(60_000)
+    for (;;) {
+      const found = pattern.exec(logs.slice(from))
+      if (found !== null) return found[1] ?? ''
+      await once(child.stderr, 'data', { signal }).catch((error) => {
+        throw new Error(`nats-server did not log ${pattern}: ${logs}`, { cause: error })
+      })
+    }
+  }
+  const reload = async (config?: string) => {
+    if (config !== undefined) await writeFile(join(folder, 'nats.conf'), config)
+    const from = logs.length
+    child.kill('SIGHUP')
+    await logged(/Reloaded server configuration/, from)
+  }
+  const url = `nats://${address}`
+  const server = { url, ...(wsUrl && { wsUrl }), process: child, logs: () => logs, logged, reload, stop }
   running.add(server)
   return server
 }

@@ -1,15 +1,14 @@
 // Static mode against a real nats-server: the token alone opens it, in JavaScript as an option, in Go in the URL,
 // whether the server holds the clear token or the line that `usher nats passwd` prints.
 
-import { execFile } from 'node:child_process'
 import { PassThrough, Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import { AuthorizationError, connect, type NatsConnection } from '@nats-io/transport-node'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { natsPasswd } from '../../src/cli/nats-passwd.ts'
 import { generateToken } from '../../src/providers/nats/static-token.ts'
 import { bearer, testService } from '../app/test-app.ts'
-import { buildBinary, checkNatsConfig, missing, obtainNatsServer, startNatsServer } from './nats-server.ts'
+import { buildGoClient, runGoClient } from './go-client.ts'
+import { checkNatsConfig, obtainNatsServer, startNatsServer } from './nats-server.ts'
 
 const natsServer = await obtainNatsServer()
 const goClient = natsServer && (await buildGoClient())
@@ -75,12 +74,12 @@ describe.skipIf(!natsServer).each([
 
   it.skipIf(!goClient)('lets a Go client in by its URL, and carries its messages', async () => {
     const { token, urls } = await fetchToken()
-    expect(await runGoClient(withToken(urls[0], token))).toMatch(/^connected \S+s\n$/)
+    expect(await runGoClient(goClient, { url: withToken(urls[0], token) })).toMatch(/^connected \S+s\n$/)
   })
 
   it.skipIf(!goClient)('refuses a Go client with a wrong token', async () => {
     const { token, urls } = await fetchToken()
-    expect(await runGoClient(withToken(urls[0], `${token}x`))).toContain('Authorization Violation')
+    expect(await runGoClient(goClient, { url: withToken(urls[0], `${token}x`) })).toContain('Authorization Violation')
   })
 })
 
@@ -118,16 +117,3 @@ async function passwd(token: string): Promise<string> {
   await natsPasswd(['--stdin'], { stdin, stdout, stderr: new PassThrough(), isTTY: false })
   return String(stdout.read())
 }
-
-async function buildGoClient(): Promise<string | undefined> {
-  const source = fileURLToPath(new URL('go-client', import.meta.url))
-  // go changes into the folder of go.mod; -o must name the folder that buildBinary runs it in.
-  const build = `go build -C '${source}' -o "$PWD/go-client" .`
-  return buildBinary('go-client', 'sh', ['-c', build]).catch((error) => missing('a Go client', [String(error)]))
-}
-
-/** What the client prints, an error too. */
-const runGoClient = (url: string): Promise<string> =>
-  new Promise((resolve) => {
-    execFile(goClient ?? '', { env: { NATS_URL: url } }, (_error, stdout) => resolve(stdout))
-  })

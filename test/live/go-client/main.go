@@ -1,5 +1,5 @@
-// A NATS client in Go for nats-static.test.ts: connects by NATS_URL, makes one round trip, prints what came of it.
-// The URL holds the token, so it is no argument: ps would show it.
+// A NATS client in Go: connects by NATS_URL, makes one round trip over NATS_SUBJECT, or over an inbox where none is named,
+// prints what came of it. The URL holds the token, so it is no argument: ps would show it.
 package main
 
 import (
@@ -25,7 +25,11 @@ func roundTrip(url string) (time.Duration, error) {
 		return 0, err
 	}
 	defer nc.Close()
-	sub, err := nc.SubscribeSync(nats.NewInbox())
+	subject := os.Getenv("NATS_SUBJECT")
+	if subject == "" {
+		subject = nats.NewInbox()
+	}
+	sub, err := nc.SubscribeSync(subject)
 	if err != nil {
 		return 0, err
 	}
