@@ -25,6 +25,8 @@ export interface AuditEntry {
   readonly grants?: readonly string[]
   /** Digest of the policy that decided. */
   readonly policy: string
+  /** By which POST /revoke knows it. */
+  readonly tokenId?: string | undefined
   /** Text of the credential; only its fingerprint is kept. */
   readonly identifies?: string | undefined
 }
@@ -134,6 +136,7 @@ function toLine(entry: AuditEntry, nowMs: number): string {
     expiresAt: entry.expiresAt,
     grants: entry.grants,
     policy: entry.policy,
+    tokenId: entry.tokenId,
     token: identifies === undefined ? undefined : fingerprint(identifies),
   })
   // JSON leaves them as they are, and some readers break a line at U+2028, or a terminal obeys U+009B.

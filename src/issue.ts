@@ -55,7 +55,7 @@ export async function issue<Ask extends AskBase, Offer, Rights extends object, C
   if (overreach !== undefined) return refusal('provider_failed', undefined, `overreach: ${overreach}`)
 
   // 6. Record it. What cannot be recorded is not issued.
-  const { expiresAt, identifies } = minted
+  const { expiresAt, tokenId, identifies } = minted
   try {
     await audit.record({
       requestId,
@@ -67,6 +67,7 @@ export async function issue<Ask extends AskBase, Offer, Rights extends object, C
       expiresAt,
       grants: grantIds,
       policy: policy.digest,
+      tokenId,
       identifies,
     })
   } catch (error) {

@@ -99,11 +99,19 @@ export function openPolicyFile({ path, log, now, load, apply }: PolicyFileOption
   const faults = read()
   if (state.digest === '') return faults
   let isLooking = false
+  let isClosed = false
   const timer = setInterval(async () => {
     if (isLooking) return
     isLooking = true
-    if (await hasChanged()) reload()
+    if ((await hasChanged()) && !isClosed) reload()
     isLooking = false
   }, pollMs).unref()
-  return { reload, state: () => state, close: () => clearInterval(timer) }
+  return {
+    reload,
+    state: () => state,
+    close: () => {
+      isClosed = true
+      clearInterval(timer)
+    },
+  }
 }

@@ -97,6 +97,7 @@ export async function openService(
     policy: () => current().policy,
     revocations: {
       refuse: refuseRevoked,
+      entries: () => revocations?.entries() ?? [],
       onAdded: (listener) => revocations?.onAdded(listener) ?? (() => {}),
     },
   }

@@ -96,6 +96,7 @@ export function expectNatsUserInside(
   } else expect(credential.token.length).toBeLessThanOrEqual(3500)
 
   expect(claims.aud).toBe(may.account)
+  expect(input['account'] ?? claims.aud).toBe(claims.aud)
   expect(types.length).toBeGreaterThan(0)
   expect(types.filter((type) => !may.types.includes(type))).toEqual([])
   const left = (caller.expiresAt ?? Number.POSITIVE_INFINITY) - nowMs / 1000

@@ -19,7 +19,7 @@ export const openDeps = (over: Partial<OpenDeps> = {}): OpenDeps => {
     audit: createAudit(async () => {}, now),
     metrics: createMetrics(() => undefined),
     policy: unused('the policy'),
-    revocations: { refuse: () => undefined, onAdded: () => () => {} },
+    revocations: { refuse: () => undefined, entries: () => [], onAdded: () => () => {} },
     ...over,
   }
 }

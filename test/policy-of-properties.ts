@@ -51,7 +51,7 @@ grants:
     when: { issuer: main }
     nats:
       account: APP
-      publish: ["{tenant}.cmd.{user}", "{tenant}.room.{room}", "all.*.in"]
+      publish: ["{tenant}.cmd.{user}", "{tenant}.room.{room}", "all.*.in", "seats.*"]
       subscribe: ["{tenant}.u.{user}.>", "{tenant}.room.{room}", "jobs.{tenant}.> workers", "all.*.out"]
       deny: ["{tenant}.u.{user}.secret.>"]
     ttl: { default: 15m, max: 30m }
@@ -61,11 +61,10 @@ grants:
       account: APP
       publish: ["{tenant}.room.{room}.>", "{room}.log"]
       subscribe: ["{tenant}.room.>"]
-      responses: { max: 1, ttl: 5s }
     ttl: { default: 10m, max: 1h }
   - id: monitor
     when: { caller: gateway }
-    nats: { account: OTHER, subscribe: [">"], deny: ["secret.>"], inbox: false, connectionTypes: [nats] }
+    nats: { account: OTHER, subscribe: [">"], deny: ["secret.>"], responses: { max: 1 }, inbox: false, connectionTypes: [nats] }
     ttl: { default: 1m, max: 2m }
   - id: visitors
     when: { caller: anonymous }
@@ -193,6 +192,7 @@ export function mayPublishTo(caller: Caller, subject: string): boolean {
     isOwn && first === tenant && second === 'cmd' && third === user && more.length === 0,
     isOwn && first === tenant && second === 'room' && isRoom(third) && more.length === 0,
     isOwn && first === 'all' && third === 'in' && more.length === 0,
+    isOwn && first === 'seats' && second !== undefined && third === undefined,
     isOwn && isHost && first === tenant && second === 'room' && isRoom(third) && more.length > 0,
     // Its first word is the asker's: never that of an inbox.
     isOwn && isHost && isRoom(first) && !first?.startsWith('_INBOX') && second === 'log' && third === undefined,
@@ -219,4 +219,4 @@ export function mayHear(caller: Caller, subject: string, queue: string | undefin
 }
 
 /** How often he may answer one request. */
-export const repliesOf = (caller: Caller): number => (facts(caller).isMain && facts(caller).isHost ? 1 : 0)
+export const repliesOf = (caller: Caller): number => (facts(caller).isGateway ? 1 : 0)

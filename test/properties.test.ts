@@ -1,3 +1,5 @@
+// Asks at random, near what the caller may have and beyond it: of what is issued, nothing is more than his grants.
+
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isRefusal, reasons } from '../src/errors.ts'
@@ -7,6 +9,7 @@ import { expectAblyInside, expectAgoraInside, expectNatsInside } from './inside-
 import { expectNatsUserInside } from './inside-nats.ts'
 import { anonymousCaller, jwtCaller, nowMs } from './policy/policy-under-test.ts'
 import { policyText } from './policy-of-properties.ts'
+import { subjectNear } from './subject-near.ts'
 import { trapTexts, trapValues } from './trap-values.ts'
 import { keys, openUsher } from './usher-in-memory.ts'
 
@@ -273,66 +276,3 @@ describe(`of ${numRuns.toLocaleString('en')} asks for each provider, none gets m
     )
   })
 })
-
-/** A subject near the caller's own: of the words that stand in the grants, with wildcards, queues and traps in between. */
-function subjectNear(tenant: string, user: string): fc.Arbitrary<unknown> {
-  const own = [
-    `${tenant}.cmd.${user}`,
-    `${tenant}.room.r1`,
-    `${tenant}.room.r1.x`,
-    `${tenant}.room.>`,
-    `${tenant}.u.${user}.x`,
-    `${tenant}.u.${user}.>`,
-    `${tenant}.u.${user}.*`,
-    `jobs.${tenant}.x workers`,
-    `jobs.${tenant}.> workers`,
-    'all.x.in',
-    'all.*.in',
-    'all.*.out',
-    'r1.log',
-    'lobby.7',
-    'lobby.>',
-    'news.*',
-  ]
-  const word = fc.constantFrom(
-    tenant,
-    tenant,
-    user,
-    'room',
-    'cmd',
-    'u',
-    'jobs',
-    'all',
-    'in',
-    'out',
-    'log',
-    'lobby',
-    'secret',
-    'r1',
-    '7',
-    '51',
-    '*',
-    '*',
-    '>',
-    '$SYS',
-    '_INBOX',
-    'x',
-  )
-  return fc.oneof(
-    { weight: 10, arbitrary: fc.constantFrom(...own) },
-    { weight: 3, arbitrary: fc.array(word, { minLength: 1, maxLength: 5 }).map((words) => words.join('.')) },
-    {
-      weight: 1,
-      arbitrary: fc
-        .tuple(fc.constantFrom(...own), fc.constantFrom(' workers', ' others', ' *', ' >', '.*', '.>'))
-        .map((it) => it.join('')),
-    },
-    {
-      weight: 1,
-      arbitrary: fc
-        .tuple(fc.constantFrom(`${tenant}.room.`, `${tenant}.`, ''), fc.constantFrom(...trapTexts))
-        .map((it) => it.join('')),
-    },
-    { weight: 1, arbitrary: fc.constantFrom('$SYS.REQ.USER.INFO', '$SYS.>', '_INBOX.>', '>', '*', '$JS.API.>') },
-  )
-}

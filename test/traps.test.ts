@@ -1,3 +1,5 @@
+// Values that somebody reads as something else, in every place of an ask, a caller and a policy: no token is wider for it.
+
 import { describe, expect, it } from 'vitest'
 import { isRefusal, reasons } from '../src/errors.ts'
 import type { Caller } from '../src/identity/caller.ts'

@@ -32,7 +32,7 @@ const answer = Type.Object(
     examples: [
       {
         revoked: { source: 'main', subject: 'alice', until: 1795306234 },
-        outcomes: { nats: { done: true, detail: 'Connects are refused, and 2 connections were ended' } },
+        outcomes: { nats: { done: true, detail: 'Connects are refused, and 2 connections were told to end' } },
       },
     ],
   },

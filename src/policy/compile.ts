@@ -27,6 +27,8 @@ export interface CompiledPolicy {
   readonly deny: readonly Rule[]
   /** The caller’s values that the deny rules read. */
   readonly denyVars: readonly CallerVar[]
+  /** The claim behind each of the caller’s values, by var. */
+  readonly origins: ReadonlyMap<string, string>
   /** By provider, in file order. */
   readonly grants: ReadonlyMap<string, readonly CompiledGrant[]>
   /** Whether any grant is for callers without a credential. */
@@ -105,7 +107,8 @@ function compileDocument(document: PolicyDocument, input: CompileInput, report: 
   const allowsAnonymous = all.some(({ when }) => when.kinds?.has('anonymous') === true)
   if (countSources(callers) === 0 && !allowsAnonymous && !all.some(({ when }) => when.kinds?.has('sandbox') === true))
     report.fault('callers', 'identifies nobody, and no grant is for anonymous callers', 'Add jwt, apiKeys or gateway')
-  return { callers, deny, denyVars: callerVars(usedByDeny, vars), grants, allowsAnonymous }
+  const origins = new Map(callerVars(new Set(vars.keys()), vars).map(({ name, origin }) => [name, origin]))
+  return { callers, deny, denyVars: callerVars(usedByDeny, vars), origins, grants, allowsAnonymous }
 }
 
 const callerVars = (names: ReadonlySet<string>, vars: Vars): readonly CallerVar[] =>

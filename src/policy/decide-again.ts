@@ -3,7 +3,7 @@
 import { isRefusal, type Refusal, refusal } from '../errors.ts'
 import { toClaims } from '../identity/caller.ts'
 import type { AskBase, Entitlement } from '../providers/provider.ts'
-import type { Basis } from './basis.ts'
+import { type Basis, originOf } from './basis.ts'
 import type { CompiledPolicy } from './compile.ts'
 import { type Decision, decideAmong } from './decide.ts'
 import type { CallersDocument } from './schema.ts'
@@ -24,10 +24,16 @@ const isSource = ({ kind, source }: Basis['caller'], { jwt = [], apiKeys = [], g
 export function decideAgain<Ask extends AskBase, Offer, Rights extends object>(
   policy: CompiledPolicy,
   entitlement: Entitlement<Ask, Offer, Rights>,
-  { basis: { caller, grantIds, values }, ask, nowMs }: { basis: Basis; ask: Ask; nowMs: number },
+  { basis: { caller, grantIds, values, origin }, ask, nowMs }: { basis: Basis; ask: Ask; nowMs: number },
 ): Decision<Rights> | Refusal {
   if (!isSource(caller, policy.callers))
     return refusal('no_grant', undefined, `${caller.source} is no source of callers any more`)
+  if (originOf(policy, caller, Object.keys(values)) !== origin)
+    return refusal(
+      'no_grant',
+      undefined,
+      'who vouches for the caller, or the claim behind one of his values, has changed',
+    )
   const grants = (policy.grants.get(entitlement.name) ?? []).filter(({ id }) => grantIds.includes(id))
   const decision = decideAmong(grants, {
     policy,

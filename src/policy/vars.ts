@@ -17,6 +17,8 @@ interface VarBase {
 export interface CallerVar extends VarBase {
   readonly from: 'caller'
   readonly type: 'string' | 'set' | 'uint32'
+  /** The claim that it is read from. */
+  readonly origin: string
   /** The value, or undefined where it is missing, of another type or outside the pattern; never a default. */
   read(caller: Caller): VarValue | undefined
   /** The same of a value that was read before, and may come from under an older policy. */
@@ -107,6 +109,7 @@ function compileVar(name: string, document: VarDocument, report: Report): Var | 
     type,
     alphabet: pattern?.alphabet ?? digits,
     accepts,
+    origin: JSON.stringify(claim),
     parse,
     read: claim.length === 0 ? (caller) => parse(caller.subject) : (caller) => parse(claimAt(caller.claims, claim)),
   }

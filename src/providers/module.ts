@@ -23,6 +23,8 @@ export interface OpenDeps {
   readonly revocations: {
     /** Undefined for who may go on. */
     refuse(who: { source: string; subject?: string | undefined; tokenId?: string }): Refusal | undefined
+    /** Those in force. */
+    entries(): readonly Revocation[]
     /** Hears what comes into force, here or on another replica. @returns unsubscribes */
     onAdded(listener: (revocation: Revocation) => void): () => void
   }

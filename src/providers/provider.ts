@@ -61,6 +61,8 @@ export interface Minted<Credential> {
   readonly credential: Credential
   /** Unix seconds; null = no end. */
   readonly expiresAt: number | null
+  /** For the audit, so that it can be revoked by somebody who never saw it. */
+  readonly tokenId?: string
   /** Text whose fingerprint the audit keeps; absent for a credential that is shared. */
   readonly identifies?: string
 }

@@ -123,6 +123,7 @@ export async function openFileList({
 
   return {
     find: index.find,
+    entries: index.entries,
     isCurrent: () => true,
     add: (revocation) => {
       if (isClosed) return Promise.reject(failure('REVOCATIONS_CLOSED'))

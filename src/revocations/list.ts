@@ -22,6 +22,8 @@ export interface Who {
 export interface RevocationList {
   /** The entry that forbids it, if any. */
   find(who: Who): Revocation | undefined
+  /** Those in force. */
+  entries(): readonly Revocation[]
   /** Whether the list holds everything that anybody revoked more than a second ago; while false nothing may be given. */
   isCurrent(): boolean
   /**
@@ -45,15 +47,13 @@ export interface RevocationList {
 /** How long add() waits for its entry to be durable. */
 export const addDeadlineMs = 2000
 
-export interface Index extends Pick<RevocationList, 'find' | 'onAdded'> {
+export interface Index extends Pick<RevocationList, 'find' | 'entries' | 'onAdded'> {
   /**
    * Puts it into force; of two that concern the same, the one with the later end stays. Listeners hear it where it is news.
    * @returns the entry that is in force now; undefined where it has ended
    * @throws TypeError where it is no entry
    */
   put(revocation: Revocation, options?: { isSilent?: boolean }): Revocation | undefined
-  /** Those in force. */
-  entries(): readonly Revocation[]
 }
 
 /** Entries of one source. Maps in maps: no subject, however it is written, can pass for another one. */

@@ -93,6 +93,7 @@ export async function openRedisList({
   await withDeadline(first, startMs, 'REDIS_TOO_SLOW').catch(() => {})
   return {
     find: index.find,
+    entries: index.entries,
     isCurrent,
     add: async (revocation) => {
       const held = index.put(revocation)

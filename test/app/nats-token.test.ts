@@ -19,6 +19,7 @@ vars:
 grants:
   - id: bus
     when: { issuer: main }
+    iKnow: full-access
     nats: { account: APP, publish: ["u.{user}.>", "r.{room}"], subscribe: ["u.{user}.>"], deny: ["u.*.x"], responses: { max: 2, ttl: 1m }, creds: true }
 `
 const roles = policy

@@ -65,7 +65,7 @@ describe.skipIf(!natsServer)('a cluster of an old and a new node', () => {
     const listed = await listConnections(await joinSystem(urls[0], old), { user: 'main/bob' })
     expect(listed).toHaveLength(2)
     expect(await usher.revoke({ source: 'main', subject: 'bob' })).toMatchObject({
-      detail: 'Connects are refused, and 2 connections were ended',
+      detail: 'Connects are refused, and 2 connections were told to end',
     })
     await Promise.all([one.closed, two.closed])
     await expect(join({ ...told, urls: [urls[1]] })).rejects.toThrow(AuthorizationError)

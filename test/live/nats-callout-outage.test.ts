@@ -1,6 +1,7 @@
 // What happens while Usher or nats-server is away, and when they are back: nobody who is connected notices, whoever connects waits,
 // and everything finds together again by itself.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AuthorizationError } from '@nats-io/transport-node'
 import { describe, expect, it, vi } from 'vitest'
 import { calloutConf, createKeys, startCalloutServer } from './callout-server.ts'
@@ -158,6 +159,28 @@ describe.skipIf(!natsServer)('two Ushers', () => {
     const storm = connect(100)
     await Promise.all([storm, ushers[1].close()])
     await connect(20)
+  })
+})
+
+describe.skipIf(!natsServer)('an Usher that stops', () => {
+  it('answers what it was asked before', async () => {
+    const keys = createKeys()
+    const { url } = await startCalloutServer(keys, { timeout: 3 })
+    let hold = () => {}
+    const isHeld = new Promise<void>((resolve) => {
+      hold = resolve
+    })
+    const sink = async (lines: string) => {
+      if (!lines.includes('"connected"')) return
+      hold()
+      await sleep(500)
+    }
+    const usher = await openUsher(keys, url, { sink })
+    await usher.untilReady()
+    const connecting = join(await usher.tokenFor('alice'))
+    await isHeld
+    await usher.close()
+    await connecting
   })
 })
 

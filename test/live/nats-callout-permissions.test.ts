@@ -152,6 +152,8 @@ describe.skipIf(!natsServer)('a token', () => {
     expect(await maySubscribe(worker, 'jobs.x')).toBe(false)
     expect(await maySubscribe(worker, 'jobs.x', 'others')).toBe(false)
     expect(await maySubscribe(worker, 'x', 'workers')).toBe(false)
+    for (const subject of ['jobs.a', 'jobs.a others', 'jobs.a *', 'jobs.a >'])
+      expect((await usher.post('/nats/token', 'alice', { subscribe: [subject] }, { role: 'worker' })).status).toBe(403)
     const narrowed = await enter('alice', 'worker', { subscribe: ['jobs.a workers'] })
     expect(await maySubscribe(narrowed, 'jobs.a', 'workers')).toBe(true)
     expect(await maySubscribe(narrowed, 'jobs.b', 'workers')).toBe(false)

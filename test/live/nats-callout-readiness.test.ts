@@ -16,6 +16,7 @@ import { obtainNatsServer, startNatsServer } from './nats-server.ts'
 
 const natsServer = await obtainNatsServer()
 keepClientsUntilEnd()
+const other = createKeys()
 const quick = { timeout: 1 }
 const deaf = 'publish: { allow: ["$SYS._INBOX.>"] }, subscribe: { deny: [">"] }'
 const mute = 'publish: { deny: [">"] }, subscribe: { allow: ["$SYS.REQ.USER.AUTH usher"] }'
@@ -24,7 +25,6 @@ const logged = (usher: Usher, text: string) =>
   vi.waitFor(async () => expect(await usher.logText()).toContain(text), patience)
 
 describe.skipIf(!natsServer).concurrent('/readyz is 503 where', () => {
-  const other = createKeys()
   it.each<[string, (keys: CalloutKeys) => string]>([
     ['nats-server names another issuer', (keys) => calloutConf({ ...keys, issuer: other.issuer }, quick)],
     ['nats-server seals for another xkey', (keys) => calloutConf({ ...keys, xkey: other.xkey }, quick)],
@@ -88,6 +88,18 @@ describe.skipIf(!natsServer).concurrent('/readyz is 200 again once', () => {
     await wrong.stop()
     await startNatsServer({ config: calloutConf(keys), port: new URL(wrong.url).port })
     await usher.untilReady()
+    await join(await usher.tokenFor('alice'))
+  })
+
+  it('nats-server was restarted and knows Usher', async () => {
+    const keys = createKeys()
+    const wrong = await startCalloutServer({ ...keys, login: other.login, system: other.system }, quick)
+    const usher = await openUsher(keys, wrong.url)
+    await logged(usher, 'callout: cannot connect')
+    await wrong.stop()
+    await startNatsServer({ config: calloutConf(keys), port: new URL(wrong.url).port })
+    await usher.untilReady()
+    await usher.untilKicking()
     await join(await usher.tokenFor('alice'))
   })
 

@@ -1,6 +1,7 @@
 // A bare client that counts as one of NATS: it owns the handshake with a token or a user JWT, and that after ask() nothing of the
-// server’s answer is still on its way.
+// server’s answer is still on its way. And it knows the servers that keep no deny list.
 
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Signer } from '../../src/providers/nats/nkeys.ts'
@@ -51,3 +52,17 @@ export const refusals = (answer: string, operation: 'Publish' | 'Subscription'):
       ),
     ].map(([, subject = '', queue]) => (queue === undefined ? subject : `${subject} ${queue}`)),
   )
+
+/**
+ * Before 2.11.16 and 2.12.7 a deny list leaks: `a.*` does not hold for publishing `a.b` where `a.b.c` stands beside it (server/sublist.go,
+ * matchLevelForAny), and what is denied comes to a wildcard that overlaps it.
+ */
+export function isDenyKept(binary: string): boolean {
+  const [, major, minor, patch] = (
+    /v(\d+)\.(\d+)\.(\d+)/.exec(execFileSync(binary, ['--version'], { encoding: 'utf8' })) ?? []
+  ).map(Number)
+  const isKept =
+    (major ?? 0) > 2 || (minor ?? 0) > 12 || (patch ?? 0) >= ({ 11: 16, 12: 7 }[minor ?? 0] ?? Number.POSITIVE_INFINITY)
+  if (!isKept) console.warn(`\n!!! ${binary} keeps no deny list: grants are tried without deny\n`)
+  return isKept
+}

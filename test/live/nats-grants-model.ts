@@ -1,6 +1,8 @@
 // What a grant for NATS gives, in a second opinion: written from facts/nats.md 5 and docs/nats.md, with regular expressions and by
 // trying subjects out, and without a line of src/. It owns what the endpoint should answer, and what nats-server should let pass.
 
+import { createHash } from 'node:crypto'
+
 /** A grant as it stands in the policy, its holder, and what he asks. */
 export interface Case {
   readonly user: string
@@ -18,6 +20,10 @@ export type Side = 'publish' | 'subscribe'
 
 /** What stands in place of {room}, which the ask chooses: its pattern in the policy. */
 export const roomPattern = '[a-z]{1,2}'
+
+/** Where his replies arrive, if anywhere: docs/nats.md says that it is a hash of the user, as nats-server shows him. */
+export const inboxPrefixOf = ({ user }: Pick<Case, 'user'>): string =>
+  `_INBOX_${createHash('sha256').update(`main/${user}`).digest('hex').slice(0, 30)}`
 
 export const fill = (text: string, { user, team }: Pick<Case, 'user' | 'team'>): string =>
   text.replaceAll('{user}', user).replaceAll('{team}', team)
@@ -78,7 +84,7 @@ export interface Expected {
   receives(subscription: string, subject: string): boolean
 }
 
-export function expectedOf(given: Case, inboxPrefix: string): Expected {
+export function expectedOf(given: Case): Expected {
   const { grant, ask } = given
   const denied = (grant.deny ?? []).map((text) => toRegExp(fill(text, given)))
   const granted = { publish: grant.publish ?? [], subscribe: grant.subscribe ?? [] }
@@ -98,7 +104,7 @@ export function expectedOf(given: Case, inboxPrefix: string): Expected {
     ask.subscribe === undefined &&
     [...effective.publish, ...effective.subscribe].length === 0
   const isDenied = (subject: string) => denied.some((pattern) => pattern.test(subject))
-  const inbox = grant.inbox === false ? [] : [`${inboxPrefix}.>`]
+  const inbox = grant.inbox === false ? [] : [`${inboxPrefixOf(given)}.>`]
   const mayUse = (entries: readonly string[], subject: string, queue?: string) =>
     entries.some((entry) => allows(entry, subject, queue)) &&
     !isDenied(subject) &&

@@ -13,8 +13,11 @@ export interface Trial {
   /** With `{inbox}` where his inbox prefix belongs. */
   readonly publish: readonly string[]
   readonly subscribe: readonly Subscription[]
+  /** For one subject each, inside the grant or just beyond it. */
+  readonly asks: readonly Case['ask'][]
 }
 const probesPerSide = 12
+const asksPerGrant = 10
 
 export const randomTrials = (count: number, seed: number, { canDeny = true } = {}): readonly Trial[] =>
   fc.sample(fc.gen(), { numRuns: count, seed }).map((generate, index) => {
@@ -22,7 +25,8 @@ export const randomTrials = (count: number, seed: number, { canDeny = true } = {
     const made = makeCase(chance, `u${String(index).padStart(3, '0')}`)
     const { deny: _, ...grant } = made.grant
     const given = canDeny ? made : { ...made, grant }
-    return { given, publish: makePublishes(chance, given), subscribe: makeSubscriptions(chance, given) }
+    const [publish, subscribe] = [makePublishes(chance, given), makeSubscriptions(chance, given)]
+    return { given, publish, subscribe, asks: listOf(asksPerGrant, () => makeAsk(chance, given)) }
   })
 
 interface Chance {
@@ -59,8 +63,6 @@ function makeCase(chance: Chance, user: string): Case {
   const askFor = (side: Side, entries: readonly string[]) => {
     if (isOnceIn(3) || entries.length === 0) return isOnceIn(6) ? { [side]: [] } : {}
     const asked = listOf(between(1, 3), () => {
-      if (isOnceIn(40)) return fill(makePattern(chance, side), holder).replaceAll('{room}', 'b')
-      if (isOnceIn(30)) return oneOf(['$SYS.REQ.ACCOUNT.PING.CONNZ', '$SYS.REQ.USER.INFO'])
       return narrow(chance, fill(oneOf(entries as [string]), holder))
     })
     return { [side]: asked }
@@ -112,6 +114,34 @@ function narrow(chance: Chance, entry: string, { isLiteral = false } = {}): stri
         .join('.'),
     )
     .join(' ')
+}
+
+function makeAsk(chance: Chance, given: Case): Case['ask'] {
+  const { grant } = given
+  const side =
+    grant.publish === undefined || (grant.subscribe !== undefined && chance.isOnceIn(2)) ? 'subscribe' : 'publish'
+  const entry = fill(chance.oneOf(grant[side] as unknown as [string]), given)
+  return { [side]: [chance.isOnceIn(3) ? narrow(chance, entry) : makeNearMiss(chance, entry, side)] }
+}
+
+/** What is asked by somebody who tries: a little wider, longer, shorter or elsewhere than the entry. */
+function makeNearMiss(chance: Chance, entry: string, side: Side): string {
+  const { oneOf, between, isOnceIn } = chance
+  if (/^[*>]/.test(entry) && isOnceIn(4)) return oneOf(['$SYS.REQ.ACCOUNT.PING.CONNZ', '$SYS.REQ.USER.INFO', '$SYS.>'])
+  const wrongRoom = entry.replace('{room}', oneOf(['abc', 'x-a', 'a*', '*', 'A', '>x']))
+  if (wrongRoom !== entry && isOnceIn(2)) return narrow(chance, wrongRoom)
+  const [subject = '', queue] = narrow(chance, entry).split(' ')
+  if (side === 'subscribe' && isOnceIn(3))
+    return [subject, ...oneOf([[], ['q'], ['q.a'], ['q.a.b'], ['q.>'], ['*'], ['b']])].join(' ')
+  const tokens = subject.split('.')
+  const at = between(0, tokens.length - 1)
+  const change = oneOf(['*', '>', 'other', 'more', 'less'] as const)
+  if (change === '*') tokens[at] = '*'
+  else if (change === '>') tokens.splice(at, tokens.length, '>')
+  else if (change === 'other') tokens[at] = oneOf(['a', 'b', 'zz', 'x-a', 'u000'])
+  else if (change === 'more') tokens.splice(at, 0, oneOf(['a', '*']))
+  else if (tokens.length > 1) tokens.splice(at, 1)
+  return [tokens.join('.'), ...(queue === undefined ? [] : [queue])].join(' ')
 }
 
 /** One token another one, gone or added. */

@@ -1,13 +1,12 @@
 // Every token that the endpoint issues grants, on a real server, exactly what the grant says: random grants, and the answer of
 // nats-server for each of many subjects held against nats-grants-model.ts.
 
-import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createSeed, openSigner } from '../../src/providers/nats/nkeys.ts'
 import { bearer, callers, type TestOptions, type TestService, testService } from '../app/test-app.ts'
 import { calloutEnv, createKeys, startCalloutServer } from './callout-server.ts'
-import { type BareClient, openBare, refusals } from './nats-grants-client.ts'
-import { type Case, expectedOf, roomPattern, samplesOf } from './nats-grants-model.ts'
+import { type BareClient, isDenyKept, openBare, refusals } from './nats-grants-client.ts'
+import { type Case, expectedOf, inboxPrefixOf, roomPattern, samplesOf } from './nats-grants-model.ts'
 import { randomTrials, type Trial } from './nats-grants-random.ts'
 import { jwtEnv, startJwtServer } from './nats-jwt-server.ts'
 import { obtainNatsServer } from './nats-server.ts'
@@ -27,7 +26,7 @@ grants:
 ${trials
   .map(({ given: { user, grant } }) => {
     const nats = JSON.stringify({ account: 'APP', ...grant })
-    return `  - { id: ${user}, when: { issuer: main, user: ${user} }, nats: ${nats} }`
+    return `  - { id: ${user}, when: { issuer: main, user: ${user} }, iKnow: full-access, nats: ${nats} }`
   })
   .join('\n')}
 `
@@ -80,10 +79,11 @@ describe.skipIf(!natsServer).each(modes)('in $name mode', ({ name, count, start 
   /** A client of the trial’s user, and what the model says of him; undefined where he is rightly given nothing. */
   async function enter(given: Case, differences: string[]) {
     const issued = await issue(given)
-    const inboxPrefix = issued.inboxPrefix ?? '_INBOX_none'
-    const expected = expectedOf(given, inboxPrefix)
+    const inboxPrefix = inboxPrefixOf(given)
+    const expected = expectedOf(given)
     if (issued.status !== expected.status) differences.push(`status ${issued.status}`)
     if (issued.status !== 200) return undefined
+    if (issued.inboxPrefix !== (given.grant.inbox === false ? null : inboxPrefix)) differences.push('another inbox')
     return { expected, client: await open(issued), own: (text: string) => text.replace('{inbox}', inboxPrefix) }
   }
 
@@ -146,6 +146,22 @@ describe.skipIf(!natsServer).each(modes)('in $name mode', ({ name, count, start 
     expect(tried.refused).toBeGreaterThan(count * 4)
   })
 
+  it('issues what is asked for inside the grant, and nothing for what is beyond it', { timeout: 60_000 }, async () => {
+    const answered = { 200: 0, 403: 0 }
+    const mismatches = await inParallel(async ({ given, asks }) => {
+      const found: string[] = []
+      for (const ask of asks) {
+        const { status } = expectedOf({ ...given, ask })
+        answered[status]++
+        const issued = await issue({ ...given, ask })
+        if (issued.status !== status) found.push(`${JSON.stringify(ask)}: ${issued.status}`)
+      }
+      return found
+    })
+    expect(mismatches, `GRANTS_SEED=${seed}`).toEqual([])
+    expect(Math.min(answered[200], answered[403])).toBeGreaterThan(count)
+  })
+
   it('delivers what the subscription and the grant cover, and takes as many answers as the grant says', {
     timeout: 60_000,
   }, async () => {
@@ -203,19 +219,16 @@ describe.skipIf(!natsServer).each(modes)('in $name mode', ({ name, count, start 
   })
 })
 
-/**
- * Before 2.11.16 and 2.12.7 a deny list leaks: `a.*` does not hold for publishing `a.b` where `a.b.c` stands beside it (server/sublist.go,
- * matchLevelForAny), and what is denied comes to a wildcard that overlaps it.
- */
-function isDenyKept(binary: string): boolean {
-  const [, major, minor, patch] = (
-    /v(\d+)\.(\d+)\.(\d+)/.exec(execFileSync(binary, ['--version'], { encoding: 'utf8' })) ?? []
-  ).map(Number)
-  const isKept =
-    (major ?? 0) > 2 || (minor ?? 0) > 12 || (patch ?? 0) >= ({ 11: 16, 12: 7 }[minor ?? 0] ?? Number.POSITIVE_INFINITY)
-  if (!isKept) console.warn(`\n!!! ${binary} keeps no deny list: grants are tried without deny\n`)
-  return isKept
-}
+describe('the linter', () => {
+  it('takes no grant that nats-server could not keep: a wildcard’s deny of $SYS would hold for what stands beside it', async () => {
+    const policy = (publish: string) => `grants:\n  - { id: info, nats: { account: APP, publish: [${publish}] } }`
+    const opened = (publish: string) =>
+      testService({ policy: callers + policy(publish), env: calloutEnv(createKeys(), 'nats://127.0.0.1:9') })
+    for (const wide of ['">"', '"*.x"'])
+      await expect(opened(`${wide}, $SYS.REQ.USER.INFO`)).rejects.toThrow('from which all of $SYS is kept away')
+    await (await opened('x.>, $SYS.REQ.USER.INFO')).close()
+  })
+})
 
 interface Issued {
   readonly status: number

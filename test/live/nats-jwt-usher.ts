@@ -26,6 +26,7 @@ grants:
   - { id: ops, when: { issuer: main, user: root }, admin: [revoke] }
   - id: own
     when: { issuer: main, as: user }
+    iKnow: full-access
     nats: { account: APP, publish: ["u.{user}.>"], subscribe: ["u.{user}.>"], deny: ["u.*.secret"], responses: { max: 1 } }
   - id: wide
     when: { issuer: main, as: wide }

@@ -10,6 +10,7 @@ const list = (isCurrent: boolean): RevocationList => ({
   find: ({ subject }) => (subject === 'alice' ? alice : undefined),
   isCurrent: () => isCurrent,
   add: async () => {},
+  entries: () => [],
   onAdded: () => () => {},
   close: async () => {},
   state: () => ({ store: 'redis', entries: 1, isCurrent }),

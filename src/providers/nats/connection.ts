@@ -64,6 +64,8 @@ export function keepConnection({ servers, login, name, log, onUp, onRefused, onD
 
   async function watch(connection: NatsConnection): Promise<void> {
     for await (const status of connection.status()) {
+      // Our own end is nobody's news.
+      if (ended.signal.aborted) return
       if (status.type === 'disconnect') {
         log.warn({ provider: 'nats', host: status.server }, `${name}: disconnected`)
         onDown()
@@ -84,6 +86,7 @@ export function keepConnection({ servers, login, name, log, onUp, onRefused, onD
         await open()
         said = undefined
       } catch (error) {
+        if (ended.signal.aborted) break
         const fields = toErrorFields(error)
         // Once a reason: the server can be away for hours.
         if (fields.error !== said) log.warn({ provider: 'nats', ...fields }, `${name}: cannot connect; trying on`)

@@ -93,6 +93,20 @@ export function lintDenies(deny: readonly string[], granted: readonly string[], 
       )
 }
 
+/**
+ * nats-server does not look at the reply subject that a client gives: who hears his own request may answer it, on any subject, a
+ * denied one too.
+ */
+export function lintResponses(publish: readonly string[], subscribe: readonly string[], scope: GrantScope): void {
+  const own = publish.map(toPattern)
+  if (!scope.fullAccess && subscribe.some((source) => own.some((pattern) => overlaps(pattern, toPattern(source)))))
+    scope.fault(
+      'responses',
+      'lets him publish every subject, denied ones too: what he publishes he hears, and he may answer it wherever he says',
+      'Keep apart what he publishes and what he subscribes, or add iKnow: full-access to the grant',
+    )
+}
+
 /** A token with a var in it can be any word. */
 const toPattern = (source: string): Tokens =>
   (source.split(' ')[0] as string).split('.').map((token) => (token.includes('{') ? '*' : token))

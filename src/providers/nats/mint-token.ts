@@ -35,7 +35,9 @@ export const openTokens = ({ entitlement, keys, now }: TokenDeps): NatsProvider 
         'token_too_large',
         `publish, subscribe: the token would have ${token.length} bytes, and ${maxTokenBytes} is the most; ask for fewer subjects`,
       )
-    return { credential: toCredential(token, content, rights), expiresAt: endOf(content), identifies: token }
+    const credential = toCredential(token, content, rights)
+    const { tokenId } = credential.own
+    return { credential, expiresAt: endOf(content), tokenId, identifies: token }
   },
   findOverreach: (minted, rights, grounds) => findOverreach(minted, rights, { grounds, entitlement, keys, now }),
 })
@@ -48,10 +50,10 @@ const toContent = ({ asked, ttlSeconds }: UserRights, grounds: Grounds, nowMs: n
   asked,
 })
 
-function toCredential(token: string, { serial, basis: { caller } }: TokenContent, rights: UserRights): NatsCredential {
+function toCredential(token: string, { serial, basis: { caller } }: TokenContent, rights: UserRights) {
   const inboxPrefix = toInboxPrefix(caller, serial)
   return {
-    mode: 'callout',
+    mode: 'callout' as const,
     token,
     own: {
       tokenId: toTokenId(caller, serial),

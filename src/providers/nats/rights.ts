@@ -107,12 +107,14 @@ const isOfType = ({ connectionTypes, role }: UserOffer, ask: NatsAsk): boolean =
   ask.connectionTypes === undefined ||
   (role === undefined && ask.connectionTypes.every((type) => connectionTypes.includes(type)))
 
-/** Grants for one account and the same connections are one; a role is always by itself. */
+/**
+ * Grants for one account and the same connections are one. A role is always by itself, and so is who may answer: beside the
+ * subjects of another grant that could be a right to answer himself.
+ */
 const areOne = (a: UserOffer, b: UserOffer): boolean =>
   a === b ||
   (a.account === b.account &&
-    a.role === undefined &&
-    b.role === undefined &&
+    [a, b].every(({ role, responses }) => role === undefined && responses === undefined) &&
     a.connectionTypes.join() === b.connectionTypes.join())
 
 function selectOwn(ask: NatsAsk, offers: readonly Offered<UserOffer>[]): Selection<NatsOffer, NatsRights> | Refusal {
@@ -127,7 +129,8 @@ function selectOwn(ask: NatsAsk, offers: readonly Offered<UserOffer>[]): Selecti
   const granted = used.map(({ offer }) => offer)
   const { account, role } = first.offer
   const { ttlMs: _, ...asked } = ask
-  const deny = unique(granted.flatMap((offer) => offer.deny))
+  // Those too that the ask for a creds file leaves out: an ask takes away no deny.
+  const deny = unique(ofType.filter(({ offer }) => areOne(first.offer, offer)).flatMap(({ offer }) => offer.deny))
   const publish = chooseSide('publish', ask, granted, deny)
   if (isRefusal(publish)) return publish
   const subscribe = chooseSide('subscribe', ask, granted, deny)
@@ -139,8 +142,7 @@ function selectOwn(ask: NatsAsk, offers: readonly Offered<UserOffer>[]): Selecti
     ask.subscribe === undefined
   )
     return beyond('publish, subscribe', "the caller's grants leave the subjects to the request; name them")
-  // Of the first that has them: the most of each would be more than any grant gives.
-  const responses = granted.find((offer) => offer.responses !== undefined)?.responses
+  const { responses } = first.offer
   const rights = {
     shared: false as const,
     account,

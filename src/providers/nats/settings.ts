@@ -149,7 +149,11 @@ export const natsSettings: readonly Setting[] = [
 /** A mode that is not the usual one was written by somebody, and then is meant. */
 export function requiredOf(settings: Settings): readonly string[] {
   const mode = settings.text('NATS_MODE')
-  if (mode === 'static') return ['NATS_TOKEN', 'NATS_URLS']
+  // With a secret of another mode somebody has forgotten NATS_MODE, and does not want NATS off.
+  const others = Object.values(ofMode)
+    .flat()
+    .filter((name) => name !== 'NATS_TOKEN')
+  if (mode === 'static') return ['NATS_TOKEN', 'NATS_URLS', ...others.filter((name) => settings.has(name))]
   return ['NATS_MODE', mode === 'callout' ? 'NATS_TOKEN_KEYS' : 'NATS_SIGNING_KEYS', 'NATS_URLS']
 }
 

@@ -12,6 +12,9 @@ export interface SoftExpiry {
   close(): void
 }
 
+/** About 12 MB. Who is beyond it is ended by nats-server at the end of his token, as without all this. */
+const maxKnown = 100_000
+
 /** Looks once a second. @param early seconds before the end @param end kicks */
 export function createSoftExpiry({
   early,
@@ -24,11 +27,13 @@ export function createSoftExpiry({
   end: (connections: readonly Known[]) => void
 }): SoftExpiry {
   const bySecond = new Map<number, Known[]>()
+  let count = 0
   const timer = setInterval(() => {
     const second = Math.floor(now() / 1000)
     for (const [due, connections] of bySecond) {
       if (due > second) continue
       bySecond.delete(due)
+      count -= connections.length
       end(connections)
     }
   }, 1000).unref()
@@ -37,6 +42,8 @@ export function createSoftExpiry({
       const due = connection.expiresAt - early
       // Who comes back with the token that he had, or whose tokens live no longer, would be ended again every second.
       if (due <= now() / 1000) return
+      if (count >= maxKnown) return
+      count++
       const others = bySecond.get(due)
       if (others === undefined) bySecond.set(due, [connection])
       else others.push(connection)

@@ -23,24 +23,33 @@ const unread = { reply: `${serviceInbox}.kicked` }
 /**
  * Kicks every connection of a user, on every server, as soon as its server has named it.
  * @param user name as in the user JWT
+ * @param isPatient waits two seconds for servers that are far away or busy; else no longer than a pause between answers
  * @returns how many there were
  */
-export async function kickUser(connection: NatsConnection, user: string): Promise<number> {
+export async function kickUser(
+  connection: NatsConnection,
+  user: string,
+  { isPatient }: { isPatient: boolean },
+): Promise<number> {
   let kicked = 0
   // A server names a page of connections at a time; those that were kicked are gone from the next one.
   for (let round = 0; round < 50; round++) {
-    const { found, isWhole } = await kickPage(connection, user)
+    const { found, isWhole } = await kickPage(connection, user, isPatient)
     kicked += found
     if (isWhole) break
   }
   return kicked
 }
 
-async function kickPage(connection: NatsConnection, user: string): Promise<{ found: number; isWhole: boolean }> {
+async function kickPage(
+  connection: NatsConnection,
+  user: string,
+  isPatient: boolean,
+): Promise<{ found: number; isWhole: boolean }> {
   let found = 0
   let isWhole = true
   const replies = await connection.requestMany(findSubject, JSON.stringify({ auth: true, user }), {
-    strategy: 'stall',
+    strategy: isPatient ? 'timer' : 'stall',
     stall: quietMs,
     maxWait: maxMs,
   })

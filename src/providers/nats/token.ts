@@ -57,7 +57,8 @@ export function openTokenKeys(text: string): TokenKeys {
 }
 const form = /^ntk_([a-z0-9]{1,8})\.([\w-]+)\.([\w-]{43})$/
 
-const mend = 'Write id:secret, 43 characters as `usher nats setup` makes them; while rotating two, the new one first'
+const mend =
+  'Write id:secret, 43 characters as `usher nats setup` makes them; while rotating two, of which the first signs'
 export function tokenKeysFault(text: string): SettingFault | undefined {
   const items = toList(text)
   const ids = items.map((item) => item.split(':')[0])
@@ -80,6 +81,7 @@ export const toPayload = ({
   c: [basis.caller.kind, basis.caller.source, basis.caller.subject],
   g: basis.grantIds,
   v: basis.values,
+  o: basis.origin,
   t: issuedAt,
   l: lifetime,
   a: account,
@@ -90,12 +92,12 @@ export const toPayload = ({
 
 /** Of a payload that open() gave: we wrote it, so its shape is believed. Undefined for one that is not a user’s. */
 export function fromPayload(payload: unknown): TokenContent | undefined {
-  const { i, c, g, v, t, l, a, p, s, x } = payload as ReturnType<typeof toPayload>
+  const { i, c, g, v, o, t, l, a, p, s, x } = payload as ReturnType<typeof toPayload>
   if (c === undefined) return undefined
   const [kind, source, subject] = c as [Basis['caller']['kind'], string, string | null]
   return {
     serial: i,
-    basis: { caller: { kind, source, ...(subject === null ? {} : { subject }) }, grantIds: g, values: v },
+    basis: { caller: { kind, source, ...(subject === null ? {} : { subject }) }, grantIds: g, values: v, origin: o },
     issuedAt: t,
     lifetime: l,
     asked: {

@@ -10,16 +10,26 @@ const beyond = (field: string) => `beyond_grant ${field}`
 const app = (rest: string) => `{ account: APP, ${rest} }`
 
 describe('several grants', () => {
-  const one = '{ account: APP, publish: ["a"], responses: { max: 2, ttl: 1m }, inbox: false }'
-  const two = '{ account: APP, subscribe: ["b"], responses: { max: 9 } }'
+  const one = '{ account: APP, publish: ["a"], inbox: false }'
+  const two = '{ account: APP, subscribe: ["b"] }'
+  const service = '{ account: APP, subscribe: ["a"], responses: { max: 2, ttl: 1m } }'
   const other = '{ account: OTHER, publish: ["o"] }'
 
-  it('of one account are one: their subjects add up, and of what cannot add up the first counts', () => {
+  it('of which one may answer stay apart: beside what another publishes he could answer himself', () => {
+    expect(outcomeOf('callout', [one, service])).toMatchObject({ publish: ['a'], subscribe: [], grants: ['g0'] })
+    expect(outcomeOf('callout', [service, one])).toMatchObject({
+      publish: [],
+      subscribe: ['a'],
+      responses: { max: 2, ttlMs: 60_000 },
+      grants: ['g0'],
+    })
+  })
+
+  it('of one account are one: their subjects add up', () => {
     expect(outcomeOf('callout', [one, other, two])).toMatchObject({
       account: 'APP',
       publish: ['a'],
       subscribe: ['b'],
-      responses: { max: 2, ttlMs: 60_000 },
       inbox: true,
       grants: ['g0', 'g2'],
     })

@@ -60,6 +60,12 @@ describe('a mode', () => {
     ['callout without its keys', { NATS_MODE: 'callout', ...urls }, ['NATS_TOKEN_KEYS']],
     ['callout with the keys of jwt', { ...modes.jwt, NATS_MODE: 'callout' }, ['NATS_TOKEN_KEYS']],
     ['static without its token', urls, ['NATS_TOKEN']],
+    [
+      'callout of which the mode was forgotten',
+      { NATS_TOKEN_KEYS: modes.callout.NATS_TOKEN_KEYS },
+      ['NATS_TOKEN', 'NATS_URLS'],
+    ],
+    ['jwt of which the mode was forgotten', { ...modes.jwt, NATS_MODE: '' }, ['NATS_TOKEN']],
     ['callout with the shared token', { ...modes.callout, ...modes.static }, ['NATS_TOKEN']],
     ['callout with signing keys', { ...modes.jwt, ...modes.callout }, ['NATS_SIGNING_KEYS']],
     ['jwt with the shared token', { ...modes.static, ...modes.jwt }, ['NATS_TOKEN']],

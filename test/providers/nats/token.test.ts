@@ -24,6 +24,7 @@ const content: TokenContent = {
     caller: { kind: 'jwt', source: 'main', subject: 'alice' },
     grantIds: ['bus'],
     values: { tenant: 'acme', uid: 7, roles: ['host', 'guest'] },
+    origin: 'Zm9vYmFyYmF',
   },
   issuedAt: 1_795_219_200,
   lifetime: 600,
@@ -53,7 +54,7 @@ describe('a token', () => {
     ['of a caller without subject', { basis: { ...content.basis, caller: { kind: 'apiKey', source: 'k7f3a2c1' } } }],
     [
       'of an anonymous caller',
-      { basis: { caller: { kind: 'anonymous', source: 'anonymous' }, grantIds: ['a'], values: {} } },
+      { basis: { caller: { kind: 'anonymous', source: 'anonymous' }, grantIds: ['a'], values: {}, origin: '' } },
     ],
     [
       'of a user with a subject of marks',

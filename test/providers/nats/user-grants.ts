@@ -26,7 +26,7 @@ const varLines: Record<string, string> = {
   spaced: 'spaced: { from: ask, match: "[a-z ]{1,8}" }',
 }
 
-/** A file with these grants, `g0` the first, and the vars that they use. */
+/** A file with these grants, `g0` the first, and the vars that they use. Keys beside `nats` follow its braces: `{ … }, ttl: …`. */
 export const policyText = (...grants: readonly string[]): string => {
   const vars = Object.keys(varLines).filter((name) => grants.some((grant) => grant.includes(`{${name}}`)))
   const head = vars.length === 0 ? '' : `vars:\n${vars.map((name) => `  ${varLines[name]}\n`).join('')}`

@@ -33,11 +33,14 @@ export function openKicker({
   login,
   log,
   metrics,
+  onUp,
 }: {
   servers: readonly string[]
   login: Signer
   log: Log
   metrics: Metrics
+  /** Each time that nats-server can be asked (again): what was revoked meanwhile is not ended yet. */
+  onUp: () => void
 }): Kicker {
   let isUp = false
   let isClosed = false
@@ -49,21 +52,22 @@ export function openKicker({
     log,
     onUp: () => {
       isUp = true
+      onUp()
     },
     onDown: () => {
       isUp = false
     },
   })
 
-  async function look(user: string): Promise<number | undefined> {
+  async function look(user: string, isPatient: boolean): Promise<number | undefined> {
     const connection = system.current()
     if (connection === undefined || !isUp) return undefined
     try {
-      const connections = await kickUser(connection, user)
+      const connections = await kickUser(connection, user, { isPatient })
       metrics.kicked('revoked', connections)
       return connections
     } catch (error) {
-      log.error({ provider: 'nats', ...toErrorFields(error) }, 'connections could not be ended')
+      if (!isClosed) log.error({ provider: 'nats', ...toErrorFields(error) }, 'connections could not be ended')
       return undefined
     }
   }
@@ -71,11 +75,11 @@ export function openKicker({
   /** Until a look succeeds: we may be cut off from the server for hours, while his connections to it stay. */
   async function lookAgain(user: string): Promise<void> {
     await sleep(lookAgainMs, undefined, { ref: false })
-    await look(user)
+    await look(user, true)
     for (let failures = 0; failures < 10 && !isClosed; ) {
       await sleep(lookLastMs, undefined, { ref: false })
       if (!isUp) continue
-      if ((await look(user)) !== undefined) break
+      if ((await look(user, true)) !== undefined) break
       failures++
     }
   }
@@ -86,7 +90,7 @@ export function openKicker({
       const key = `${user} ${revocation}`
       let first = underWay.get(key)
       if (first === undefined) {
-        first = look(user)
+        first = look(user, false)
         underWay.set(key, first)
         void lookAgain(user).then(() => underWay.delete(key))
       }

@@ -34,7 +34,7 @@ export function openCallout(
     settings.has(name) ? openSigner(settings.text(name), 'user') : undefined
 
   const system = loginOf('NATS_SYSTEM_SEED')
-  const kicker = system && openKicker({ servers, login: system, log, metrics })
+  const kicker = system && openKicker({ servers, login: system, log, metrics, onUp: () => void endRevoked() })
   const early = Number(settings.text('NATS_SOFT_EXPIRY_SECONDS'))
   const softExpiry = kicker && early > 0 ? createSoftExpiry({ early, now, end: kicker.end }) : undefined
   const login = loginOf('NATS_CALLOUT_SEED')
@@ -74,7 +74,12 @@ export function openCallout(
           done: false,
           detail: 'Connects are refused. nats-server could not be asked to end connections; it is tried again',
         }
-      : { done: true, detail: `Connects are refused, and ${connections} connections were ended` }
+      : { done: true, detail: `Connects are refused, and ${connections} connections were told to end` }
+  }
+  /** A revocation may be older than this process, or than its connection: its connections may be there still. */
+  async function endRevoked(): Promise<void> {
+    const users = new Set(revocations.entries().map(userOf))
+    for (const user of users) await kicker?.endUser(user, 'in force')
   }
   const unsubscribe = kicker && revocations.onAdded((revocation) => void cutOff(revocation))
   return {

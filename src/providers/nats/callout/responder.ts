@@ -7,6 +7,7 @@ import { isRefusal } from '../../../errors.ts'
 import type { Gate } from '../../../limits.ts'
 import { type Log, toErrorFields } from '../../../log.ts'
 import type { Metrics } from '../../../metrics.ts'
+import { toTokenId } from '../../../revocations/token-id.ts'
 import { toInboxPrefix } from '../holder.ts'
 import { toPermissions } from '../permissions.ts'
 import { type Authorization, type AuthorizeDeps, authorize } from './authorize.ts'
@@ -103,5 +104,6 @@ const toRecord = ({ rights, owner, serial, expiresAt, grantIds, content }: Autho
   caller: content && { ...content.basis.caller, claims: {} },
   rights: { account: rights.account, ...toPermissions(rights, toInboxPrefix(owner, serial)) },
   expiresAt,
+  tokenId: toTokenId(owner, serial),
   grants: grantIds,
 })
