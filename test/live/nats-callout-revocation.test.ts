@@ -102,6 +102,21 @@ describe.skipIf(!natsServer)('a revocation', () => {
     await expect(join(frank)).rejects.toThrow(AuthorizationError)
   })
 
+  it('that found nobody who could end connections is carried out by who can, when he comes', async () => {
+    const ivy = await usher.tokenFor('ivy')
+    const client = await openRaw(ivy)
+    await usher.close()
+    usher = await openUsher(keys, server.url, { policy, env: { REVOCATIONS_FILE: file, NATS_SYSTEM_SEED: '' } })
+    await usher.untilReady()
+    expect((await usher.revoke({ source: 'main', subject: 'ivy' })).done).toBe(false)
+    expect(await listConnections(await system(), { user: 'main/ivy' })).toHaveLength(1)
+    await usher.close()
+    usher = await open()
+    await client.closed
+    await usher.untilReady()
+    await usher.untilKicking()
+  })
+
   it('meets nobody whose name only looks alike', async () => {
     const names = [
       'gwen',

@@ -1,4 +1,4 @@
-// A decision that is taken again, under the policy of later, about what a token carries: it can only become narrower or nothing.
+// A decision that is taken again, under the policy of later, about what a token carries: it gives what its grants give then, or nothing.
 
 import { describe, expect, it } from 'vitest'
 import { isRefusal } from '../../src/errors.ts'
@@ -87,6 +87,16 @@ describe('under the same policy', () => {
   it('it does so when the caller’s own credential has ended: that was counted into the lifetime', () => {
     const caller = { ...alice, expiresAt: nowMs / 1000 + 100 }
     expect(rightsAfter(first, { caller, laterMs: 3_600_000 })).toMatchObject({ ttlSeconds: 100 })
+  })
+})
+
+describe('what stood behind the values', () => {
+  it.each([
+    ['another claim', /from: sub/, 'from: claims.name'],
+    ['another key set', /jwksUri: [^\s,}]+/, 'jwksUri: https://other.example/jwks'],
+  ])('is %s now: the token gives nothing', (_what, before, after) => {
+    expect(first).toMatch(before)
+    expect(reasonAfter(first.replace(before, after))).toBe('no_grant')
   })
 })
 

@@ -111,6 +111,11 @@ describe('a grant is refused', () => {
       user('role: m, name: "{user}", connectionTypes: [nats]'),
       'connectionTypes: stands beside role, whose signing key says what the user may',
     ],
+    [
+      'for leafnodes with a queue, by which they get nothing',
+      user('subscribe: ["jobs.> workers"], connectionTypes: [leafnode]'),
+      'subscribe: names a queue in a grant for leafnodes, which get nothing by it',
+    ],
     ['with a role without a name', user('role: m'), 'name: is missing'],
     [
       'with a role whose name has a dot',
@@ -252,14 +257,6 @@ describe('an account that the service cannot place users in', () => {
     for (const mode of ['none', 'static'] as const)
       expect(inShort('{ account: ANY, publish: ["a"] }', mode).join()).not.toContain('fault')
   })
-})
-
-it('a grant with a ttl cannot be for the shared token, and one with subjects can', () => {
-  const withTtl = (grant: string) => findings(`${grant}, ttl: { max: 5m }`)
-  expect(withTtl('{ shared: true }').map(({ rule }) => rule)).toEqual([
-    'stands in a grant with ttl, but a shared token has no end',
-  ])
-  expect(withTtl(publish('a'))).toEqual([])
 })
 
 it.each([

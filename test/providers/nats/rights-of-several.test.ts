@@ -74,6 +74,13 @@ describe('several grants', () => {
     })
   })
 
+  it('keep their denies, also that of one which an ask for a creds file leaves out', () => {
+    const withCreds = app('publish: ["orders.>"], creds: true')
+    const withDeny = app('publish: ["chat.>"], deny: ["orders.internal.>"]')
+    for (const input of [{ publicKey }, { creds: true }])
+      expect(outcomeOf('jwt', [withCreds, withDeny], input)).toMatchObject({ deny: ['orders.internal.>'] })
+  })
+
   it('have the smallest of their lifetimes', () => {
     const text = [`${one}, ttl: { default: 5m, max: 20m }`, `${two}, ttl: { default: 10m, max: 15m }`]
     expect(outcomeOf('callout', text)).toMatchObject({ ttlSeconds: 300 })
