@@ -97,9 +97,15 @@ export function lintDenies(deny: readonly string[], granted: readonly string[], 
  * nats-server does not look at the reply subject that a client gives: who hears his own request may answer it, on any subject, a
  * denied one too.
  */
-export function lintResponses(publish: readonly string[], subscribe: readonly string[], scope: GrantScope): void {
+export function lintResponses(
+  { publish, subscribe, inbox }: { publish: readonly string[]; subscribe: readonly string[]; inbox: boolean },
+  scope: GrantScope,
+): void {
   const own = publish.map(toPattern)
-  if (!scope.fullAccess && subscribe.some((source) => own.some((pattern) => overlaps(pattern, toPattern(source)))))
+  const hears = subscribe.some((source) => own.some((pattern) => overlaps(pattern, toPattern(source))))
+  // No value begins like an inbox, so a subject that begins with a var reaches none.
+  const hearsByInbox = inbox && publish.some((source) => /^([*>](\.|$)|_INBOX_)/.test(source))
+  if (!scope.fullAccess && (hears || hearsByInbox))
     scope.fault(
       'responses',
       'lets him publish every subject, denied ones too: what he publishes he hears, and he may answer it wherever he says',

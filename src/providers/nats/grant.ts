@@ -108,7 +108,7 @@ function compileUser(given: NatsGrantSpec, scope: GrantScope): CompiledOffer<Nat
   const subscribe = compileSubjects('subscribe', sides.subscribe, scope)
   const deny = compileSubjects('deny', sides.deny, scope)
   lintDenies(sides.deny, [...sides.publish, ...sides.subscribe], scope)
-  if (responses !== undefined) lintResponses(sides.publish, sides.subscribe, scope)
+  if (responses !== undefined) lintResponses({ ...sides, inbox }, scope)
   // nats-server hands a leafnode nothing by a right that is for one queue (facts/nats.md 5; seen on 2.12.8).
   if (given.connectionTypes?.includes('leafnode') === true && sides.subscribe.some((source) => source.includes(' ')))
     scope.fault(
