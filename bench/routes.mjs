@@ -1,26 +1,29 @@
-// npm run bench: the three routes against a bare Fastify route of the same shape, with the same tool in one run, interleaved;
-// the server on one core, the load on the other. What is compared is CPU time a request, which a noisy machine disturbs less
-// than throughput; both are printed. Writes bench/report.md. Needs Linux (taskset, /proc) and wrk.
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+// The three routes against a bare Fastify route of the same shape, with the same tool in one run, interleaved; the server on one
+// core, the load on the other. What is compared is CPU time a request, which a noisy machine disturbs less than throughput; both
+// are printed. Needs wrk.
+import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { openSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { createApiKey } from '../dist/identity/api-key.js'
+import {
+  cpuSeconds,
+  folder,
+  median,
+  node,
+  nodeVersion,
+  root,
+  start,
+  startUsher,
+  untilAnswered,
+  write,
+} from './machine.mjs'
+import { report } from './report.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
 const rounds = Number(process.env.ROUNDS ?? 7)
 const seconds = Number(process.env.SECONDS ?? 3)
 const connections = 64
-const node = process.env.BENCH_NODE ?? process.execPath
 if (spawnSync('wrk', ['-v']).error) throw new Error('wrk is missing: install it (apt install wrk, brew install wrk)')
-
-const folder = mkdtempSync(join(tmpdir(), 'usher-bench-'))
-const servers = []
-process.on('exit', () => {
-  for (const { pid } of servers) process.kill(pid)
-  rmSync(folder, { recursive: true, force: true })
-})
 
 const ask = JSON.stringify({ channelName: 'room-1', uid: 1234, role: 1 })
 const routes = [
@@ -30,22 +33,9 @@ const routes = [
 ]
 
 /** A key of the benchmark alone; its digest stands in the policy that is written below. */
-const apiKey = JSON.parse(
-  execFileSync(
-    node,
-    [
-      '--input-type=module',
-      '-e',
-      `
-  const { createApiKey } = await import(${JSON.stringify(`${root}dist/identity/api-key.js`)})
-  console.log(JSON.stringify(createApiKey('bench')))`,
-    ],
-    { encoding: 'utf8' },
-  ),
-)
-const policy = join(folder, 'policy.yaml')
-writeFileSync(
-  policy,
+const apiKey = createApiKey('bench')
+const policy = write(
+  'policy.yaml',
   `
 callers:
   apiKeys: [{ id: ${apiKey.id}, name: bench, sha256: ${apiKey.sha256}, onBehalfOf: "[a-z0-9]{1,32}", claims: { tenant: acme, uid: 1234 } }]
@@ -69,28 +59,8 @@ const credentials = {
   NATS_URLS: 'nats://127.0.0.1:4222',
 }
 
-async function start(name, file, env) {
-  const audit = openSync(join(folder, `${name}.log`), 'w')
-  const child = spawn('taskset', ['-c', '0', node, file], {
-    env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', OPS_PORT: '0', DRAIN_SECONDS: '0', ...env },
-    stdio: ['ignore', audit, 'inherit', ...(file.endsWith('bare.mjs') ? ['ipc'] : [])],
-  })
-  servers.push(child)
-  const base = `http://127.0.0.1:${env.PORT ?? JSON.parse(env.BENCH).port}`
-  for (let attempt = 0; attempt < 100; attempt++) {
-    try {
-      await fetch(base)
-      return { name, base, pid: child.pid }
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  }
-  throw new Error(`${name} does not answer`)
-}
-
-const main = `${root}dist/main.js`
-const sandbox = await start('sandbox', main, { PORT: '18082' })
-const keyed = await start('API key', main, { PORT: '18083', USHER_POLICY: policy, ...credentials })
+const sandbox = await startUsher('sandbox', {}, { core: '0' })
+const keyed = await startUsher('API key', { USHER_POLICY: policy, ...credentials }, { core: '0' })
 keyed.headers = { authorization: `Bearer ${apiKey.key}`, 'usher-on-behalf-of': 'alice' }
 
 const answers = []
@@ -98,23 +68,27 @@ for (const { method, url } of routes) {
   const response = await fetch(sandbox.base + url, { method, ...(method === 'POST' ? { body: ask } : {}) })
   answers.push({ method, url, answer: await response.json() })
 }
-const bare = await start('bare', `${root}bench/bare.mjs`, { BENCH: JSON.stringify({ answers, port: 18084 }) })
+const bare = await startBare()
 
-const ticks = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
-const cpuSeconds = (pid) => {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / ticks
+async function startBare() {
+  const port = 18084
+  const child = start('taskset', ['-c', '0', node, join(root, 'bench/bare.mjs')], {
+    env: { BENCH: JSON.stringify({ answers, port }) },
+    stdio: ['ignore', openSync(join(folder, 'bare.log'), 'w'), 'inherit', 'ipc'],
+  })
+  const base = `http://127.0.0.1:${port}`
+  await untilAnswered(base)
+  return { name: 'bare', base, pid: child.pid, child }
 }
 
 function load(server, { method, url }) {
-  const script = join(folder, 'request.lua')
   const headers = { ...server.headers, ...(method === 'POST' ? { 'content-type': 'application/json' } : {}) }
   const lines = [
     `wrk.method = "${method}"`,
     ...Object.entries(headers).map(([name, value]) => `wrk.headers["${name}"] = "${value}"`),
   ]
   if (method === 'POST') lines.push(`wrk.body = '${ask}'`)
-  writeFileSync(script, lines.join('\n'))
+  const script = write('request.lua', lines.join('\n'))
   const before = cpuSeconds(server.pid)
   const output = execFileSync(
     'taskset',
@@ -128,8 +102,6 @@ function load(server, { method, url }) {
   return { perSecond: requests / seconds, microseconds: (cpu / requests) * 1e6, p99 }
 }
 
-const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]
-const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()
 const rows = []
 for (const route of routes) {
   const all = [bare, sandbox, keyed]
@@ -155,17 +127,16 @@ for (const route of routes) {
   })
 }
 
-const report = `# Bench
-
-Written by \`npm run bench\`: Node ${version}, one core for the server, one for wrk (${connections} connections), ${rounds} interleaved rounds of
+report(
+  'Routes',
+  `
+Node ${nodeVersion}, one core for the server, one for wrk (${connections} connections), ${rounds} interleaved rounds of
 ${seconds} s, medians. "bare" is Fastify with its defaults and a static answer of the same method, schema and size (bench/bare.mjs).
 Usher ran as in production: policy, audit line to a file, CORS and security headers. CPU is the server's, a request.
 
 | route | caller | CPU µs | requests/s | share of bare, by CPU | by rate | p99 |
 |---|---|---|---|---|---|---|
 ${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}
-`
-const target = process.env.REPORT ?? `${root}bench/report.md`
-writeFileSync(target, report)
-console.log(`\nwritten to ${target}`)
-process.exit(0)
+`,
+)
+await stop(sandbox, keyed, bare)
