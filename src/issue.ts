@@ -54,6 +54,10 @@ export async function issue<Ask extends AskBase, Offer, Rights extends object, C
   const overreach = provider.findOverreach(minted, rights, grounds)
   if (overreach !== undefined) return refusal('provider_failed', undefined, `overreach: ${overreach}`)
 
+  // He may have been revoked while a vendor was asked.
+  const revokedMeanwhile = refuseRevoked(caller)
+  if (revokedMeanwhile !== undefined) return { ...revokedMeanwhile, ask }
+
   // 6. Record it. What cannot be recorded is not issued.
   const { expiresAt, tokenId, identifies } = minted
   try {

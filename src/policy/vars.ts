@@ -17,7 +17,7 @@ interface VarBase {
 export interface CallerVar extends VarBase {
   readonly from: 'caller'
   readonly type: 'string' | 'set' | 'uint32'
-  /** The claim that it is read from. */
+  /** The claim that it is read from, and for a set which of its members are. */
   readonly origin: string
   /** The value, or undefined where it is missing, of another type or outside the pattern; never a default. */
   read(caller: Caller): VarValue | undefined
@@ -109,7 +109,8 @@ function compileVar(name: string, document: VarDocument, report: Report): Var | 
     type,
     alphabet: pattern?.alphabet ?? digits,
     accepts,
-    origin: JSON.stringify(claim),
+    // Of a set only the members are kept that it knew: one that knows others would have kept others.
+    origin: JSON.stringify(type === 'set' ? [claim, document.match, document.values] : claim),
     parse,
     read: claim.length === 0 ? (caller) => parse(caller.subject) : (caller) => parse(claimAt(caller.claims, claim)),
   }
